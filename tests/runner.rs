@@ -37,7 +37,7 @@ fn keys(store: &MemoryStore) -> Vec<String> {
 }
 
 fn rows(store: &MemoryStore) -> usize {
-    store.contents().tables.get("Data").map_or(0, |(_, rows)| rows.len())
+    store.contents().data_tabs.get("Data").map_or(0, |(_, rows)| rows.len())
 }
 
 #[tokio::test(start_paused = true)]
@@ -374,7 +374,7 @@ async fn the_cursor_in_the_state_is_the_last_settled_record() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     Job::new(clock).run(store.clone(), Values::of(items(0..7))).await.expect("a clean run");
-    assert_eq!(store.contents().state.cursor.as_deref(), Some("7"));
+    assert_eq!(store.contents().state.low_watermark.as_deref(), Some("7"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -424,7 +424,7 @@ async fn an_item_that_the_machine_refused_to_begin_is_as_it_was() {
         let RunError::Machine { report, .. } = refused else { unreachable!("{refused}") };
         assert_eq!((report.run.status, report.run.counts.failed), (RunStatus::Failed, 0));
         assert!(report.run.message.contains("no processes are left"), "{}", report.run.message);
-        assert!(store.contents().failures.is_empty() && store.contents().state.begun.is_empty());
+        assert!(store.contents().failures.is_empty() && store.contents().state.start_markers.is_empty());
         assert!(store.contents().state.lease.holder.is_none(), "the next run may begin at once");
         job = Job::new(clock).outside_step(|value, _| Ok(vec![value.clone()]));
         (job.plan.delivery, job.plan.max_attempts) = (delivery, 1);
@@ -444,7 +444,7 @@ async fn at_most_once_an_item_whose_first_program_had_run_is_in_doubt() {
         job
     };
     twice(Arc::clone(&clock), "k2").run(store.clone(), Values::of(items(0..6))).await.expect_err("it is in the way");
-    let begun: Vec<_> = store.contents().state.begun.iter().map(|(key, _)| key.as_str().to_owned()).collect();
+    let begun: Vec<_> = store.contents().state.start_markers.iter().map(|(key, _)| key.as_str().to_owned()).collect();
     assert_eq!(begun, ["k2"], "those that were marked beside it had not begun");
     let next = twice(clock, "nobody").run(store.clone(), Values::of(items(0..6))).await.expect("a run that ends");
     assert_eq!((next.keys, next.exhausted_failures), (5, 1));

@@ -1,7 +1,7 @@
 //! What this machine remembers of a job's alerts: which messages were delivered, and what could not
 //! be written to the sheet.
 //!
-//! A missing mark here shows a run that was killed between its commit and its message. The next run
+//! A missing delivery here shows a run that was killed between its commit and its message. The next run
 //! on this machine reports again. Without a disk nothing is remembered.
 
 use std::collections::BTreeMap;
@@ -19,8 +19,8 @@ use crate::private_files;
 
 /// The longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
-/// Marks that are kept.
-const MARKS: usize = 50;
+/// Deliveries that are kept.
+const MAX_DELIVERIES: usize = 50;
 
 /// The file of one job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,7 @@ impl AlertFile {
 
 impl AlertMemory {
     /// Keeps what became of messages.
-    pub fn note_outcomes(&mut self, outcomes: &[DeliveryOutcome]) {
+    pub fn record_outcomes(&mut self, outcomes: &[DeliveryOutcome]) {
         self.failed_channels.clear();
         let mut taken: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for outcome in outcomes {
@@ -107,12 +107,12 @@ impl AlertMemory {
         self.deliveries.retain(|known| !taken.contains_key(known.id.as_str()));
         let known = |(id, by): (&str, Vec<String>)| KnownDelivery { id: id.to_owned(), by, is_unsent: false };
         self.deliveries.extend(taken.into_iter().map(known));
-        let surplus = self.deliveries.len().saturating_sub(MARKS);
+        let surplus = self.deliveries.len().saturating_sub(MAX_DELIVERIES);
         self.deliveries.drain(..surplus);
     }
 
     /// Keeps that a message went to no channel on purpose.
-    pub fn note_unsent(&mut self, id: &str) {
+    pub fn record_unsent(&mut self, id: &str) {
         self.deliveries.push(KnownDelivery { id: id.to_owned(), by: Vec::new(), is_unsent: true });
     }
 

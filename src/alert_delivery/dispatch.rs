@@ -101,7 +101,7 @@ impl AlertDispatch {
 
     /// Sends a message to the channels of its own and to no other, and returns what became of it.
     /// The caller reports that; nothing is logged.
-    pub async fn try_out(&self, message: &Message, rules: &AlertRules) -> Vec<DeliveryOutcome> {
+    pub async fn send_test(&self, message: &Message, rules: &AlertRules) -> Vec<DeliveryOutcome> {
         let routed = route(std::slice::from_ref(message), &rules.routes);
         self.send_all(&routed, self.clock.monotonic_ms().saturating_add(TOTAL_MS)).await
     }
@@ -140,14 +140,14 @@ impl AlertDispatch {
         let result = match self.channels.iter().find(|channel| channel.name == routed.channel) {
             None => DeliveryResult::Failed("[alerts] of the job file has no channel of this name".to_owned()),
             Some(channel) => tokio::select! {
-                result = self.try_often(channel, &routed.message, until_ms) => result,
+                result = self.send_with_retries(channel, &routed.message, until_ms) => result,
                 () = self.clock.sleep(left) => DeliveryResult::Failed("it took too long".to_owned()),
             },
         };
         DeliveryOutcome { channel: routed.channel.clone(), ids: routed.ids.clone(), result }
     }
 
-    async fn try_often(&self, channel: &AlertChannel, message: &Message, until_ms: u64) -> DeliveryResult {
+    async fn send_with_retries(&self, channel: &AlertChannel, message: &Message, until_ms: u64) -> DeliveryResult {
         let mut pause = FIRST_RETRY_DELAY;
         for attempt in 1..=ATTEMPTS {
             let (why, after_s) = match self.try_once(channel, message).await {

@@ -25,9 +25,9 @@ use crate::alerts::condition::Condition;
 use crate::alerts::observation::shorten;
 use crate::app::connect::connect_without_writing;
 use crate::app::error::AppError;
-use crate::app::job::run;
 use crate::app::job_alerts::JobAlerts;
 use crate::app::run_request::RunRequest;
+use crate::app::single_run::run;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::known_secrets::hide_secrets;
@@ -125,7 +125,7 @@ impl<'a> FailedStart<'a> {
         let store = SheetsStore::new(sheet.sheets, sheet.id, job, tab, Arc::clone(&self.clock));
         let Ok(standing) = store.read_standing().await else { return false };
         let stored = standing.state.and_then(|state| state.alerts);
-        stored.is_some_and(|stored| AlertState::read(&stored).is_noted(Condition::Run))
+        stored.is_some_and(|stored| AlertState::read(&stored).is_last_bad(Condition::Run))
     }
 }
 

@@ -6,7 +6,7 @@
 //! (`app::failed_start`).
 //!
 //! ```text
-//!  run ─▶ last commit, with the alerts' state ─▶ messages ─▶ sent ─▶ marks on this machine
+//!  run ─▶ last commit, with the alerts' state ─▶ messages ─▶ sent ─▶ deliveries on this machine
 //!   │                                               ▲
 //!   └─▶ no commit ─▶ the memory of this machine ────┘
 //! ```
@@ -26,7 +26,7 @@ use crate::alerts::message::Message;
 use crate::alerts::observation::shorten;
 use crate::alerts::report_context::{AlertedJob, ReportContext};
 use crate::app::error::AppError;
-use crate::app::job::name_target;
+use crate::app::single_run::name_target;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::failpoint;
@@ -47,7 +47,7 @@ const UNREADABLE_ALERT_S: i64 = 3_600;
 /// The alerts of a job on this machine.
 pub struct JobAlerts {
     rules: AlertRules,
-    place: AlertedJob,
+    alerted_job: AlertedJob,
     clock: Arc<dyn Clock>,
     dispatch: AlertDispatch,
     file: Option<AlertFile>,
@@ -73,17 +73,22 @@ pub struct AlertRunEnd<'a> {
 
 impl JobAlerts {
     /// Creates the alerts of a job; `None` if it has no channel.
-    pub fn new(settings: &Settings, place: AlertedJob, clock: &Arc<dyn Clock>) -> Option<Self> {
+    pub fn new(settings: &Settings, alerted_job: AlertedJob, clock: &Arc<dyn Clock>) -> Option<Self> {
         let dir = settings.state_dir.as_deref();
         let file = dir.map(|dir| AlertFile::new(dir, &settings.job, &name_target(settings)));
-        Self::with_file(settings, place, clock, file)
+        Self::with_file(settings, alerted_job, clock, file)
     }
 
     /// Creates the alerts about a job file; `None` without a channel. This machine remembers them
     /// by the file's path.
-    pub fn from_job_file(settings: &Settings, path: &Path, place: AlertedJob, clock: &Arc<dyn Clock>) -> Option<Self> {
+    pub fn from_job_file(
+        settings: &Settings,
+        path: &Path,
+        alerted_job: AlertedJob,
+        clock: &Arc<dyn Clock>,
+    ) -> Option<Self> {
         let file = find_job_file_memory(settings, path)?;
-        Self::with_file(settings, place, clock, Some(file))
+        Self::with_file(settings, alerted_job, clock, Some(file))
     }
 
     /// Returns whether this machine knows that the job file makes runs, and reported nothing of it.
@@ -94,7 +99,7 @@ impl JobAlerts {
 
     fn with_file(
         settings: &Settings,
-        place: AlertedJob,
+        alerted_job: AlertedJob,
         clock: &Arc<dyn Clock>,
         file: Option<AlertFile>,
     ) -> Option<Self> {
@@ -106,7 +111,7 @@ impl JobAlerts {
         let dispatch = AlertDispatch::new(&alerts.channels, alerts.proxies.clone(), certificates, Arc::clone(clock));
         let lock = file.as_ref().and_then(AlertFile::lock);
         let (rules, clock, committed) = (alerts.rules.clone(), Arc::clone(clock), Arc::default());
-        Some(Self { rules, place, clock, dispatch, file, lock, committed })
+        Some(Self { rules, alerted_job, clock, dispatch, file, lock, committed })
     }
 
     /// Returns what a run needs to record and to report.
@@ -123,7 +128,7 @@ impl JobAlerts {
         let is_alone = self.lock.is_some() || self.file.is_none();
         Arc::new(RunAlerts {
             rules: self.rules.clone(),
-            place: self.place.clone(),
+            alerted_job: self.alerted_job.clone(),
             delivery: Arc::new(move |id| match memory.find_delivery(id) {
                 DeliveryRecord::Unknown if is_alone => DeliveryRecord::Unknown,
                 DeliveryRecord::Unknown => DeliveryRecord::UnderWay,
@@ -166,7 +171,7 @@ impl JobAlerts {
 
     /// Reports what a question about the job found: whether it is late, and whether its state can
     /// be read. Only this machine remembers it.
-    pub async fn finish_question(&self, findings: &[(Condition, Finding)]) {
+    pub async fn report_lateness_check(&self, findings: &[(Condition, Finding)]) {
         let mut memory = self.read_memory();
         for (condition, finding) in findings {
             memory.state.add_finding(*condition, self.clock.now(), finding, &self.rules);
@@ -176,11 +181,11 @@ impl JobAlerts {
     }
 
     /// Reports a question about the job that could not be asked, once that lasts for an hour.
-    pub async fn finish_unreadable(&self, why: &str) {
+    pub async fn report_unreadable(&self, why: &str) {
         let mut memory = self.read_memory();
         let now_s = self.clock.now().0.div_euclid(1_000);
         let since_s = *memory.unreadable_since_s.get_or_insert(now_s);
-        self.keep(&memory);
+        self.write_memory(&memory);
         if now_s.saturating_sub(since_s) < UNREADABLE_ALERT_S {
             return;
         }
@@ -193,11 +198,11 @@ impl JobAlerts {
             new: 0,
             failed: 0,
         };
-        self.finish_question(&[(Condition::Unreadable, Finding::Bad(problem))]).await;
+        self.report_lateness_check(&[(Condition::Unreadable, Finding::Bad(problem))]).await;
     }
 
     /// Reports a job file that can't be read, if it made a run on this machine before.
-    pub async fn finish_unreadable_file(&self, why: &str) {
+    pub async fn report_unreadable_file(&self, why: &str) {
         if !self.file.as_ref().is_some_and(AlertFile::exists) {
             return;
         }
@@ -210,24 +215,24 @@ impl JobAlerts {
             new: 0,
             failed: 0,
         };
-        self.finish_question(&[(Condition::Unrecorded, Finding::Bad(problem))]).await;
+        self.report_lateness_check(&[(Condition::Unrecorded, Finding::Bad(problem))]).await;
     }
 
     /// Remembers that the job file made a run.
-    pub async fn finish_working_file(&self) {
+    pub async fn record_working_file(&self) {
         let memory = self.read_memory();
         if !self.file.as_ref().is_some_and(AlertFile::exists) {
-            self.keep(&memory);
+            self.write_memory(&memory);
         } else if has_trouble(&memory) {
-            self.finish_question(&[(Condition::Unrecorded, Finding::Good)]).await;
+            self.report_lateness_check(&[(Condition::Unrecorded, Finding::Good)]).await;
         }
     }
 
     /// Forgets since when the job can't be read. Returns the finding that it can.
-    pub fn note_readable(&self) -> (Condition, Finding) {
+    pub fn record_readable(&self) -> (Condition, Finding) {
         let mut memory = self.read_memory();
         if memory.unreadable_since_s.take().is_some() {
-            self.keep(&memory);
+            self.write_memory(&memory);
         }
         (Condition::Unreadable, Finding::Good)
     }
@@ -246,7 +251,7 @@ impl JobAlerts {
     }
 
     /// Writes the memory, if there is a disk. A failure is logged.
-    pub fn keep(&self, memory: &AlertMemory) {
+    pub fn write_memory(&self, memory: &AlertMemory) {
         let Some(file) = &self.file else { return };
         if let Err(error) = file.write(memory) {
             tracing::warn!(event = "alert.unremembered", %error, "what was reported can't be remembered, and may be reported again");
@@ -255,10 +260,10 @@ impl JobAlerts {
 
     /// Sends a message to a channel, and returns what became of it; nothing is remembered.
     pub async fn send_test(&self, channel: &str) -> Vec<DeliveryOutcome> {
-        let message = self.place.test_message(self.clock.now(), channel);
+        let message = self.alerted_job.test_message(self.clock.now(), channel);
         let mut rules = self.rules.clone();
         rules.routes.retain(|route| route.name == channel);
-        self.dispatch.try_out(&message, &rules).await
+        self.dispatch.send_test(&message, &rules).await
     }
 
     fn has_committed(&self) -> bool {
@@ -271,10 +276,16 @@ impl JobAlerts {
 
     fn report_local(&self, memory: &mut AlertMemory, run: &str) -> Vec<Message> {
         let now = self.clock.now();
-        let marks = memory.clone();
-        memory.state.confirm("", |id| marks.find_delivery(id));
-        let reporting =
-            ReportContext { now, run, install: "", silence_until: None, next_due: None, place: &self.place };
+        let deliveries = memory.clone();
+        memory.state.confirm("", |id| deliveries.find_delivery(id));
+        let reporting = ReportContext {
+            now,
+            run,
+            installation: "",
+            silence_until: None,
+            next_due: None,
+            alerted_job: &self.alerted_job,
+        };
         memory.state.report(&reporting, &self.rules)
     }
 
@@ -313,7 +324,7 @@ impl JobAlerts {
         let now_s = self.clock.now().0.div_euclid(1_000);
         let mut memory = self.read_memory();
         memory.recorded_failure = Some((why, now_s));
-        self.keep(&memory);
+        self.write_memory(&memory);
     }
 
     async fn deliver_messages(&self, messages: Vec<Message>, mut memory: AlertMemory) {
@@ -321,7 +332,7 @@ impl JobAlerts {
             let (kind, condition) = (message.kind.as_str(), &message.condition);
             tracing::info!(event = "alert.reported", kind, condition, severity = %message.severity, "{}", message.title);
             if message.channels.is_empty() {
-                memory.note_unsent(&message.id);
+                memory.record_unsent(&message.id);
             }
         }
         let sent: Vec<Message> = messages.into_iter().filter(|message| !message.channels.is_empty()).collect();
@@ -329,14 +340,14 @@ impl JobAlerts {
             failpoint::pass_point(failpoint::BEFORE_ALERTS);
             let outcomes = self.dispatch.send(&sent, &self.rules).await;
             failpoint::pass_point(failpoint::AFTER_ALERTS);
-            memory.note_outcomes(&outcomes);
+            memory.record_outcomes(&outcomes);
             for message in &sent {
                 if !outcomes.iter().any(|outcome| outcome.ids.contains(&message.id)) {
-                    memory.note_unsent(&message.id);
+                    memory.record_unsent(&message.id);
                 }
             }
         }
-        self.keep(&memory);
+        self.write_memory(&memory);
     }
 }
 
@@ -347,7 +358,7 @@ fn find_job_file_memory(settings: &Settings, path: &Path) -> Option<AlertFile> {
 }
 
 fn has_trouble(memory: &AlertMemory) -> bool {
-    memory.state.is_noted(Condition::Unrecorded) || memory.state.is_reported(Condition::Unrecorded)
+    memory.state.is_last_bad(Condition::Unrecorded) || memory.state.is_reported(Condition::Unrecorded)
 }
 
 /// Returns whether an error is a failure of the job: not another run, a stop, or a question that was

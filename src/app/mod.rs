@@ -3,7 +3,7 @@
 //! In scope: which store, source, steps and client a job gets; this installation's id and lock;
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
-//! - `job`: one run, from its settings.
+//! - `single_run`: one run, from its settings.
 //! - `run_request`: what is a run asked to do, and which configuration follows?
 //! - `provided_parts`: which parts of a run does a program, a drill or a job of stages bring itself?
 //! - `stages/`: which commands does a job of stages run, and what is kept of them?
@@ -31,7 +31,7 @@ pub mod failed_start;
 pub mod heartbeat;
 pub mod job_alerts;
 pub mod inspect;
-pub mod job;
+pub mod single_run;
 pub mod local_state;
 pub mod metrics;
 pub mod provided_parts;

@@ -1,7 +1,7 @@
 //! Parts of a run that do not come from the job's settings. They are those of a job written in
 //! Rust, of a drill, and of a job of stages.
 //!
-//! In scope: the parts as data. Out of scope: the run that uses them (`app::job`).
+//! In scope: the parts as data. Out of scope: the run that uses them (`app::single_run`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub struct ProvidedParts {
     /// Where records come from.
     pub source: Option<SourceOpener>,
     /// Finds keys and versions.
-    pub identify: Option<Arc<dyn KeyFinder>>,
+    pub key_finder: Option<Arc<dyn KeyFinder>>,
     /// All steps, in order.
     pub steps: Option<Vec<Arc<dyn Step>>>,
     /// Where the job's state is kept.

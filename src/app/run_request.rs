@@ -1,7 +1,7 @@
 //! What a run is asked to do, and the configuration that follows from it and the job's settings.
 //!
 //! In scope: the request, the definition, the runner's configuration. Out of scope: the run's parts,
-//! and starting it (`app::job`).
+//! and starting it (`app::single_run`).
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ use crate::ledger::state::snapshot::Definition;
 use crate::port::process::Processes;
 use crate::retry::RetryPolicy;
 use crate::runner::alert_recorder::RunAlerts;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{PreparedChanges, RunConfig};
+use crate::runner::run_scope::RunScope;
 use crate::runner::schedule_claim::ScheduleClaim;
 
 /// Items processed at the same time if steps have no outside effects. Expressions of unknown
@@ -36,7 +36,7 @@ pub struct RunRequest {
     /// What to do if another run is active.
     pub overlap: Overlap,
     /// Which failures are tried again.
-    pub retrying: RetryScope,
+    pub scope: RunScope,
     /// Prepared changes that the run writes.
     pub changes: Option<PreparedChanges>,
     /// The rollover that the run is part of.
@@ -78,9 +78,9 @@ impl RunRequest {
         let end = Some((RunStatus::Failed, why.to_owned()));
         let is_of_schedule = self.claim.is_claim();
         Self {
-            retrying: RetryScope::None,
+            scope: RunScope::None,
             trigger: self.trigger.clone(),
-            claim: ScheduleClaim { verdict: end.clone().filter(|_| is_of_schedule), ..self.claim.clone() },
+            claim: ScheduleClaim { recorded_outcome: end.clone().filter(|_| is_of_schedule), ..self.claim.clone() },
             recorded_end: end.filter(|_| !is_of_schedule),
             alerts: self.alerts.clone(),
             host: self.host.clone(),
@@ -102,7 +102,7 @@ pub fn make_definition(settings: &Settings) -> Definition {
 }
 
 /// Returns the configuration of a run of this installation. `is_locked`: the run holds the lock.
-pub(crate) fn run_config(settings: &Settings, request: &RunRequest, install: &str, is_locked: bool) -> RunConfig {
+pub(crate) fn run_config(settings: &Settings, request: &RunRequest, installation: &str, is_locked: bool) -> RunConfig {
     let definition = make_definition(settings);
     // At-most-once steps are never retried automatically, neither in this run nor in the next.
     let once = settings.delivery == Delivery::AtMostOnce;
@@ -115,7 +115,7 @@ pub(crate) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         mode: settings.mode,
         definition,
         holder: Holder {
-            install: install.to_owned(),
+            installation: installation.to_owned(),
             run: String::new(),
             host: request.host.clone(),
             process: SystemProcesses.own_process(),
@@ -138,11 +138,11 @@ pub(crate) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             1
         }),
         retry,
-        retrying: request.retrying.clone(),
+        scope: request.scope.clone(),
         rollover: request.rollover.clone(),
         max_attempts: if once { 1 } else { settings.max_attempts },
         stop_after: settings.stop_after,
-        expectations: if request.retrying.reads_source() {
+        expectations: if request.scope.reads_source() {
             Arc::new(settings.expectations.clone())
         } else {
             Arc::default()
@@ -150,7 +150,7 @@ pub(crate) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         hold: HoldSettings {
             limit: settings.max_changed,
             approval: request.approval,
-            predicts: false,
+            is_dry_run: false,
             has_jobs_tab: settings.jobs.is_some(),
         },
         delivery: settings.delivery,

@@ -37,7 +37,7 @@ pub struct PlannedRun {
     /// The job's definition now; the load fills in the spreadsheet.
     pub definition: Definition,
     /// The id of this installation; `None` if it has never run.
-    pub install: Option<String>,
+    pub installation: Option<String>,
     /// The holder's name if a run is alive on this machine.
     pub running: Option<String>,
     /// The clock, for durations.
@@ -84,7 +84,7 @@ pub async fn check_spreadsheet(
         job: settings.job.clone(),
         data_tab: settings.tab.clone(),
         mode: settings.mode,
-        again: settings.again,
+        reprocess_policy: settings.reprocess_policy,
         keeps_version_texts: false,
         abandons_predecessors: false,
         missing: MissingTabPolicy::StopRun,
@@ -96,12 +96,12 @@ pub async fn check_spreadsheet(
         Ok(found) => {
             add_job_lines(settings, planned, &found, lines);
             let report = found.loaded;
-            let tables = report.snapshot.as_ref().map_or(&report.tables, |snapshot| &snapshot.tables);
-            let table = tables.iter().find(|(title, _)| *title == settings.tab);
+            let data_tabs = report.snapshot.as_ref().map_or(&report.data_tabs, |snapshot| &snapshot.data_tabs);
+            let table = data_tabs.iter().find(|(title, _)| *title == settings.tab);
             SpreadsheetFindings {
                 can_be_read: true,
                 tab_columns: Some(table.map(|(_, columns)| columns.clone()).unwrap_or_default()),
-                has_done_keys: Some(report.snapshot.is_some_and(|snapshot| snapshot.processed_index.keys() > 0)),
+                has_done_keys: Some(report.snapshot.is_some_and(|snapshot| snapshot.processed_index.count_keys() > 0)),
             }
         }
         Err(error) => {
@@ -145,7 +145,7 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
     let loaded = &fetched.loaded;
     lines.extend(loaded.warnings.iter().map(|warning| CheckItem::new_warning(Subject::Tabs, warning.clone(), None)));
     let Some(snapshot) = &loaded.snapshot else {
-        lines.push(match check_key_column(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
+        lines.push(match check_key_column(&settings.tab, &loaded.data_tabs, settings.key_column.as_deref()) {
             Ok(()) => {
                 CheckItem::new_expected(Subject::Tabs, "the job has never run here; its first run creates its tabs")
             }
@@ -183,8 +183,8 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
 fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines: &mut Vec<CheckItem>) {
     let stored = snapshot.state.key_column.as_deref().filter(|_| !starts_afresh(snapshot, definition));
     let key_column = stored.or(settings.key_column.as_deref());
-    let check_key_column = || check_key_column(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
-    let keys = snapshot.processed_index.keys();
+    let check_key_column = || check_key_column(&settings.tab, &snapshot.data_tabs, key_column).map_err(RunError::Store);
+    let keys = snapshot.processed_index.count_keys();
     let agree = |()| CheckItem::new_expected(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
     let scan =
         check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| check_key_column());
@@ -200,14 +200,14 @@ fn report_lease(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult,
         return CheckItem::new_problem(subject, StartBlocker::Busy { holder });
     }
     let lease = &snapshot.state.lease;
-    let install = planned.install.as_deref();
+    let installation = planned.installation.as_deref();
     match lease.status(|_| false, fetched.loaded.service_time) {
         LeaseStatus::Free => CheckItem::new_expected(subject, "free"),
         LeaseStatus::Abandoned(holder) => {
             let what = format!("run {} on {} did not finish, and its lease has expired", holder.run, holder.host);
             CheckItem::new_warning(subject, what, Some("the next run takes it over and records that run as crashed"))
         }
-        LeaseStatus::Held { holder, until } if install == Some(holder.install.as_str()) => {
+        LeaseStatus::Held { holder, until } if installation == Some(holder.installation.as_str()) => {
             let what = format!("run {} of this installation holds it until {until}", holder.run);
             CheckItem::new_warning(
                 subject,

@@ -31,13 +31,13 @@ pub struct RepeatedKeyScan {
     /// The error on which a run would stop after these records.
     pub broken: Option<SourceError>,
     /// Which record of a key counts.
-    pub again: ReprocessPolicy,
+    pub reprocess_policy: ReprocessPolicy,
 }
 
 impl RepeatedKeyScan {
     /// Returns a sentence about the keys, without a full stop; `None` if no key was repeated.
     pub fn sentence(&self) -> Option<String> {
-        let sentence = self.repeats.sentence(self.again)?;
+        let sentence = self.repeats.sentence(self.reprocess_policy)?;
         Some(if self.is_whole { sentence } else { format!("in its first {} records: {sentence}", self.records) })
     }
 }
@@ -45,8 +45,8 @@ impl RepeatedKeyScan {
 /// Reads the first records of a source at its start.
 pub async fn scan_repeated_keys(
     source: &mut dyn Source,
-    identify: Arc<dyn KeyFinder>,
-    again: ReprocessPolicy,
+    key_finder: Arc<dyn KeyFinder>,
+    reprocess_policy: ReprocessPolicy,
     clock: &dyn Clock,
 ) -> RepeatedKeyScan {
     let mut watch = RepeatWatch::new(false);
@@ -58,7 +58,7 @@ pub async fn scan_repeated_keys(
     // A source that is always ready never lets the timeout run.
     while records < MAX_RECORDS && clock.monotonic_ms() < ends_ms {
         let next = tokio::select! {
-            next = keyed.next(source, &identify, RecordExtent::Whole) => next,
+            next = keyed.next(source, &key_finder, RecordExtent::Whole) => next,
             () = &mut time_is_up => break,
         };
         let (record, found) = match next {
@@ -74,14 +74,14 @@ pub async fn scan_repeated_keys(
         };
         records += 1;
         let (Ok(body), Some(Ok((key, version)))) = (&record.body, found) else { continue };
-        match again {
+        match reprocess_policy {
             ReprocessPolicy::EachVersion => watch.add(&key, &version, &record.position, body),
             // A version without an order is a failure of its record, and of no other.
-            ReprocessPolicy::OnNewer if !again.accepts(&version) => {}
+            ReprocessPolicy::OnNewer if !reprocess_policy.accepts(&version) => {}
             ReprocessPolicy::OnNewer | ReprocessPolicy::OnChange => {
                 watch.add(&key, &Version::default(), &record.position, body);
             }
         }
     }
-    RepeatedKeyScan { repeats: watch.end().1, records, is_whole, broken, again }
+    RepeatedKeyScan { repeats: watch.end().1, records, is_whole, broken, reprocess_policy }
 }

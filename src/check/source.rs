@@ -87,8 +87,8 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
         Ok(source) => source,
         Err(error) => return SourceFindings::from_parts(CheckItem::new_problem(subject, StartBlocker::Source(error))),
     };
-    let identify = settings.make_key_finder();
-    let mut lines: Vec<CheckItem> = match read_header(source.as_mut(), &identify).await {
+    let key_finder = settings.make_key_finder();
+    let mut lines: Vec<CheckItem> = match read_header(source.as_mut(), &key_finder).await {
         Ok(notes) => notes.into_iter().map(|note| CheckItem::new_warning(subject, note, None)).collect(),
         Err(error) => return SourceFindings::from_parts(CheckItem::new_problem(subject, StartBlocker::Run(error))),
     };
@@ -97,7 +97,7 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
         _ => Vec::new(),
     };
     let columns = settings.steps.is_empty().then_some(&settings.columns);
-    let unfit = match check_records(&name, source.as_mut(), &identify, columns, settings.stop_after).await {
+    let unfit = match check_records(&name, source.as_mut(), &key_finder, columns, settings.stop_after).await {
         RecordFindings::Reported(line) => {
             let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
             lines.push(line);
@@ -112,7 +112,7 @@ pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> SourceFindi
     if !source.is_rereadable() || source.rewind().is_err() {
         return SourceFindings { lines, unfit, unknown_columns, repeated_keys: None };
     }
-    let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(identify), settings.again, clock).await;
+    let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(key_finder), settings.reprocess_policy, clock).await;
     let hint = "the run says so too; see docs/settings.md, *A key twice in one source*";
     lines.extend(scan.sentence().map(|sentence| CheckItem::new_warning(subject, sentence, Some(hint))));
     lines.extend(scan.broken.take().map(|error| CheckItem::new_problem(subject, StartBlocker::Source(error))));
@@ -144,7 +144,7 @@ impl RecordFindings {
 async fn check_records(
     name: &str,
     source: &mut dyn Source,
-    identify: &dyn KeyFinder,
+    key_finder: &dyn KeyFinder,
     columns: Option<&Columns>,
     stop_after: u64,
 ) -> RecordFindings {
@@ -165,19 +165,19 @@ async fn check_records(
             Ok(Some(record)) => record,
         };
         read += 1;
-        first_records.read();
+        first_records.count_record();
         let place = record.position.to_string();
         match record.body {
             Err(bad) => {
                 let what = format!("the first record of {name} can't be read: {bad}");
                 let help = "it would be a failure; the other records are read anyway";
                 first.get_or_insert_with(|| CheckItem::new_warning(subject, what, Some(help)));
-                first_records.note_failed("source", &bad.to_string(), &place, &record.bytes);
+                first_records.record_failed("source", &bad.to_string(), &place, &record.bytes);
             }
-            Ok(body) => match identify.identify(&body).await {
+            Ok(body) => match key_finder.identify(&body).await {
                 Ok((key, _)) if let Some(why) = explain_refused_value(&body, columns) => {
                     first.get_or_insert_with(|| report_unwritable_record(name, &key, &why));
-                    first_records.note_failed("output", &why, &place, body.to_string().as_bytes());
+                    first_records.record_failed("output", &why, &place, body.to_string().as_bytes());
                 }
                 Ok((key, _)) if read == 1 => {
                     let what = format!("{name}, whose first record has key {}", key.as_str());
@@ -189,7 +189,7 @@ async fn check_records(
                     let line =
                         || CheckItem::new_warning(subject, what, Some("it would be a failure; see `key` in [item]"));
                     first.get_or_insert_with(line);
-                    first_records.note_failed("item", &error.to_string(), &place, body.to_string().as_bytes());
+                    first_records.record_failed("item", &error.to_string(), &place, body.to_string().as_bytes());
                 }
             },
         }

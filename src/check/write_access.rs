@@ -38,7 +38,7 @@ pub async fn check_write(
             report_unknown_access(&format!("the service refused the scratch tab: {refusal}"))
         }
         Err(ProbeFailure::Impossible(error)) => refused(error),
-        Err(ProbeFailure::ReplyLost(why) | ProbeFailure::Inconclusive(why)) => report_unknown_access(&why),
+        Err(ProbeFailure::ResponseLost(why) | ProbeFailure::Inconclusive(why)) => report_unknown_access(&why),
     }
 }
 

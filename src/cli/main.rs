@@ -16,8 +16,8 @@ use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_machine;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::Invocation;
 use crate::cli::provisions;
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::{read_host_name, read_process_variable};
 use crate::sheets_client::options::QUIET_LOG_DIRECTIVES;
@@ -39,18 +39,18 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&read_process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let session = match Session::start(words, &read_process_variable, &clock, QUIET_LOG_DIRECTIVES) {
-        Ok(session) => session,
+    let invocation = match Invocation::start(words, &read_process_variable, &clock, QUIET_LOG_DIRECTIVES) {
+        Ok(invocation) => invocation,
         Err(exit) => return exit,
     };
     let runtime = match provisions::build_runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return session.finish_command(Err(from_machine(&error))),
+        Err(error) => return invocation.finish_command(Err(from_machine(&error))),
     };
-    let outcome = catch_unwind(AssertUnwindSafe(|| run_command(&runtime, &session, clock)));
-    let exit = session.finish_command(outcome.unwrap_or_else(|_| Err(make_panic_error())));
+    let outcome = catch_unwind(AssertUnwindSafe(|| run_command(&runtime, &invocation, clock)));
+    let exit = invocation.finish_command(outcome.unwrap_or_else(|_| Err(make_panic_error())));
     runtime.shutdown_timeout(SHUTDOWN_WAIT);
-    session.remove_marked_files();
+    invocation.remove_marked_files();
     exit
 }
 
@@ -74,13 +74,13 @@ fn check_calendar() -> Result<(), CliError> {
     Ok(())
 }
 
-fn run_command(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
+fn run_command(runtime: &Runtime, invocation: &Invocation, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     check_calendar()?;
-    let context = CommandContext { session, host: read_host_name(), clock, rng: Arc::new(SystemRng) };
-    match &session.args.command {
+    let context = CommandContext { invocation, host: read_host_name(), clock, rng: Arc::new(SystemRng) };
+    match &invocation.args.command {
         CliCommand::Run(args) if args.force => runtime.block_on(commands::maintain::force::execute(context, args)),
         CliCommand::Run(args) if args.from.is_some() => {
-            runtime.block_on(commands::stage_redo::rerun_stages(context, args))
+            runtime.block_on(commands::stage_reprocess::rerun_stages(context, args))
         }
         CliCommand::Run(args) if args.dry_run => {
             let plan = args.as_plan();
@@ -105,16 +105,16 @@ fn run_command(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> R
             if let ScheduleAction::Run(args) = &args.action {
                 return runtime.block_on(commands::schedule::daemon::execute(context, args));
             }
-            commands::schedule::explain_and_export::execute(session, &args.action, context.clock.as_ref())
+            commands::schedule::explain_and_export::execute(invocation, &args.action, context.clock.as_ref())
         }
-        CliCommand::Lint(args) => commands::scripts::lint::execute(session, args),
+        CliCommand::Lint(args) => commands::scripts::lint::execute(invocation, args),
         CliCommand::Once(args) => runtime.block_on(commands::scripts::once::execute(context, args)),
         CliCommand::Retry(args) => {
             let context = context.with_seed(args.seed);
             runtime.block_on(commands::scripts::retry::execute(context, args))
         }
         #[cfg(feature = "emulator")]
-        CliCommand::Drill(args) => commands::drill::execute(session, args, runtime),
+        CliCommand::Drill(args) => commands::drill::execute(invocation, args, runtime),
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let context = context.with_seed(args.seed);

@@ -14,12 +14,12 @@
 //! - `output/`, `table`, `format`: what does a command print?
 //! - `streams/`: how do standard output, standard error and the log file get it?
 //! - `errors`, `exit`: what is shown of an error, and with which code does the process end?
-//! - `main`, `session`: the way from the arguments to the exit code.
+//! - `main`, `invocation`: the way from the arguments to the exit code.
 //! - `provisions`, `signals`, `parent_watch`: what does the process need from the machine, and what
 //!   interrupts it?
 
 pub mod main;
-pub mod session;
+pub mod invocation;
 pub mod args;
 pub mod commands;
 pub mod errors;

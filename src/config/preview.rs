@@ -1,14 +1,14 @@
 //! A preview of a job's first row, made from its settings.
 //!
 //! In scope: whether the source may be opened once more. Out of scope: computing the row
-//! (`runner::preview`).
+//! (`runner::first_row`).
 
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::port::preview::Preview;
-use crate::runner::preview::FirstRow;
+use crate::runner::first_row::FirstRow;
 use crate::source::bytes::input::Input;
 use crate::source::file_series::list_files;
 
@@ -23,7 +23,7 @@ impl Settings {
         let look = FirstRow {
             open: Box::new(move || source.open(&evaluation)),
             steps: self.make_steps(clock),
-            identify: Arc::new(self.make_key_finder()),
+            key_finder: Arc::new(self.make_key_finder()),
             columns: self.columns.clone(),
             key_expression: self.key.source().to_owned(),
             key_column: self.key_column.clone(),

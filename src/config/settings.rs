@@ -52,7 +52,7 @@ use crate::sheets_client::transport::proxy::Proxies;
 use crate::source::path_selection::RecordDepth;
 use crate::step::command::command_step::CommandSettings;
 use crate::step::jq::program::Program;
-use crate::step::key_finder::{JqKeyFinder, Versions};
+use crate::step::key_finder::{JqKeyFinder, VersionSource};
 use crate::store::tabs::jobs::JobsView;
 
 /// All settings of a job, checked. `Debug` shows no credentials.
@@ -95,7 +95,7 @@ pub struct Settings {
     /// How rows are written.
     pub mode: WriteMode,
     /// When a done key is processed again.
-    pub again: ReprocessPolicy,
+    pub reprocess_policy: ReprocessPolicy,
     /// The types of columns, with the time zone if the job sets one.
     pub columns: Columns,
     /// The IANA name of the time zone in `columns`.
@@ -139,9 +139,9 @@ impl Settings {
     /// Returns the part that extracts keys and versions.
     pub fn make_key_finder(&self) -> JqKeyFinder {
         let versions = match &self.version {
-            Some(program) => Versions::Named(self.evaluation.make_expression(program)),
-            None if self.mode == WriteMode::Upsert => Versions::Content,
-            None => Versions::None,
+            Some(program) => VersionSource::Named(self.evaluation.make_expression(program)),
+            None if self.mode == WriteMode::Upsert => VersionSource::Content,
+            None => VersionSource::None,
         };
         JqKeyFinder::new(self.evaluation.make_expression(&self.key), versions)
     }
@@ -154,7 +154,7 @@ impl Settings {
 
     /// Opens the source for a run, which reads it twice if only one record of each key counts.
     pub fn open_source_for_run(&self) -> Result<Box<dyn Source>, SourceError> {
-        if self.again == ReprocessPolicy::EachVersion {
+        if self.reprocess_policy == ReprocessPolicy::EachVersion {
             return self.source.open(&self.evaluation);
         }
         let version = self.version.as_ref().map(Program::path);
@@ -315,7 +315,7 @@ fn read_settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, r
     let sheet = raw.sheet.as_ref();
     let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| names::read_tab(reader, at));
     let mode = sheet.and_then(|sheet| write_mode::read_mode(reader, sheet));
-    let again = mode.and_then(|mode| write_mode::read_reprocess_policy(reader, item, mode));
+    let reprocess_policy = mode.and_then(|mode| write_mode::read_reprocess_policy(reader, item, mode));
     let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| reader.read_zone(at, "`sheet.timezone`"));
     let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| reader.read_non_empty(at, "`sheet.key`"));
     let key_column = key_column.map(|name| trim_header(&name).to_owned());
@@ -360,7 +360,7 @@ fn read_settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, r
         proxies,
         tab: tab?,
         mode: mode?,
-        again: again?,
+        reprocess_policy: reprocess_policy?,
         columns,
         timezone,
         key_column,

@@ -52,8 +52,8 @@ fn the_fixture_says_what_it_means() {
         ["time", "magnitude", "url"]
     );
     assert_eq!(settings.api_url, "https://sheets.googleapis.com/");
-    let (identify, record) = (settings.make_key_finder(), serde_json::json!({"id": "a"}));
-    let (key, _) = identify.identify(&record).now_or_never().expect("found here").expect("a key");
+    let (key_finder, record) = (settings.make_key_finder(), serde_json::json!({"id": "a"}));
+    let (key, _) = key_finder.identify(&record).now_or_never().expect("found here").expect("a key");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     assert_eq!((key.as_str(), settings.make_steps(&clock).len(), settings.step_expressions().len()), ("a", 1, 1));
 }

@@ -253,7 +253,7 @@ impl JobBuilder {
         if self.runs_at_most_once {
             settings.delivery = Delivery::AtMostOnce;
         }
-        let memory = self.memory.map(|store| store.with_mode(settings.mode, settings.again));
+        let memory = self.memory.map(|store| store.with_mode(settings.mode, settings.reprocess_policy));
         if memory.is_some() {
             settings.state_dir = None;
         }

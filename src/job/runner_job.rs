@@ -1,6 +1,6 @@
 //! A job in Rust that can be run.
 //!
-//! In scope: one run of it, its watermark. Out of scope: the run itself (`app::job`).
+//! In scope: one run of it, its watermark. Out of scope: the run itself (`app::single_run`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::app::drill::drill_job::StepsMaker;
 #[cfg(feature = "emulator")]
 use crate::app::drill::effects::counted_step::UndoneEffect;
 use crate::app::error::AppError;
-use crate::app::job::{make_sheets_store, run};
 use crate::app::provided_parts::ProvidedParts;
 use crate::app::run_request::RunRequest;
+use crate::app::single_run::{make_sheets_store, run};
 use crate::clock::Clock;
 use crate::config::external::environment::read_host_name;
 #[cfg(feature = "emulator")]
@@ -113,7 +113,7 @@ impl Job {
             },
         };
         let loaded = store.load().await.map_err(|error| JobError::from_app_error(&AppError::Store(error)))?;
-        Ok(loaded.snapshot.and_then(|snapshot| snapshot.state.cursor))
+        Ok(loaded.snapshot.and_then(|snapshot| snapshot.state.low_watermark))
     }
 
     /// Opens the job's source, from its start.
@@ -171,8 +171,8 @@ fn make_event_sink() -> EventSink {
         Event::Anomaly { message } | Event::LastingAnomaly { message, is_known: false } => {
             tracing::warn!(event = "run.anomaly", "{message}");
         }
-        Event::ItemFailed { key, place, step, error } => {
-            tracing::warn!(event = "item.failed", key = key.as_str(), place, step, "{error}");
+        Event::ItemFailed { key, position, step, error } => {
+            tracing::warn!(event = "item.failed", key = key.as_str(), place = position, step, "{error}");
         }
         Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => {
             tracing::info!(event = "step.retrying", key = key.as_str(), step, attempt, of, delay_ms, "{cause}");

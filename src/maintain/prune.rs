@@ -11,10 +11,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::commit::row_deletion::{HistoryLoss, RowDeletion, TabKind, hash_failure_row, hash_run_row};
+use crate::ledger::commit::row_deletion::{HistoryLoss, RowDeletion, hash_failure_row, hash_run_row};
 use crate::ledger::items::failure::Failure;
 use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::maintain::row_age::{AgedRow, order_rows};
 use crate::port::source::{Source, SourceError};
@@ -37,7 +38,7 @@ pub struct PrunePolicy {
     /// How rows are written to the tab.
     pub mode: WriteMode,
     /// When a done key is processed again.
-    pub again: ReprocessPolicy,
+    pub reprocess_policy: ReprocessPolicy,
 }
 
 /// Which rows are old enough.
@@ -85,19 +86,26 @@ pub fn plan_prune(listing: &ScannedTabs, ends: &[TabExtent], policy: PrunePolicy
     groups.extend(add_old_runs(listing, age.before, &mut found));
     groups.extend(add_old_keys(listing, policy, age, &mut found));
     // Other jobs append to Runs.
-    for end in ends.iter().filter(|end| end.role != TabKind::Runs) {
+    for end in ends.iter().filter(|end| end.kind != TabKind::Runs) {
         let blank = end.blank.saturating_sub(KEPT_BLANK);
         found.blank += u64::from(blank);
         let first = end.rows.saturating_sub(blank);
         groups.extend((first + 1..=end.rows).map(|row| {
-            vec![RowDeletion { role: end.role, row, mark: None, key: None, gap: HistoryLoss::Nothing, bytes: 0 }]
+            vec![RowDeletion {
+                kind: end.kind,
+                row,
+                hash: None,
+                key: None,
+                history_loss: HistoryLoss::Nothing,
+                bytes: 0,
+            }]
         }));
     }
     for end in ends {
         keep_one_row(&mut groups, end);
     }
-    let width = |role| ends.iter().find(|end| end.role == role).map_or(0, |end| u64::from(end.columns));
-    found.cells = groups.iter().flatten().map(|removal| width(removal.role)).sum();
+    let width = |kind| ends.iter().find(|end| end.kind == kind).map_or(0, |end| u64::from(end.columns));
+    found.cells = groups.iter().flatten().map(|removal| width(removal.kind)).sum();
     let mut rows = 0;
     let fits = |group: &PruneGroup| {
         rows += group.len();
@@ -110,7 +118,7 @@ pub fn plan_prune(listing: &ScannedTabs, ends: &[TabExtent], policy: PrunePolicy
 
 /// Keeps one row below the header, which a tab needs.
 fn keep_one_row(groups: &mut Vec<PruneGroup>, end: &TabExtent) {
-    let of = |group: &PruneGroup| group.iter().filter(|removal| removal.role == end.role).count();
+    let of = |group: &PruneGroup| group.iter().filter(|removal| removal.kind == end.kind).count();
     let all: usize = groups.iter().map(of).sum();
     if all > 0 && all + 1 >= end.rows as usize {
         let last = groups.iter().rposition(|group| of(group) > 0);
@@ -122,12 +130,12 @@ fn keep_one_row(groups: &mut Vec<PruneGroup>, end: &TabExtent) {
 pub async fn count_yielded(
     found: &PrunePlan,
     source: &mut dyn Source,
-    identify: &dyn KeyFinder,
+    key_finder: &dyn KeyFinder,
 ) -> Result<u64, SourceError> {
     let mut met = HashSet::new();
     while let Some(record) = source.next().await? {
         let Ok(body) = record.body else { continue };
-        let Ok((key, _)) = identify.identify(&body).await else { continue };
+        let Ok((key, _)) = key_finder.identify(&body).await else { continue };
         if found.keys_to_delete.contains(&key.fingerprint()) {
             met.insert(key.fingerprint());
         }
@@ -153,11 +161,11 @@ fn add_closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut Pru
         let bytes = failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let removal = RowDeletion {
-            role: TabKind::Failures,
+            kind: TabKind::Failures,
             row: *row,
-            mark: Some(hash_failure_row(failure)),
+            hash: Some(hash_failure_row(failure)),
             key: None,
-            gap: HistoryLoss::Nothing,
+            history_loss: HistoryLoss::Nothing,
             bytes,
         };
         groups.entry(&failure.key).or_default().push(removal);
@@ -174,11 +182,11 @@ fn add_old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan)
     let last = others.max_by_key(|(_, run)| run.last_commit).map(|(row, _)| *row);
     let removal = |(row, run): &(u32, Run)| {
         vec![RowDeletion {
-            role: TabKind::Runs,
+            kind: TabKind::Runs,
             row: *row,
-            mark: Some(hash_run_row(run)),
+            hash: Some(hash_run_row(run)),
             key: None,
-            gap: HistoryLoss::Nothing,
+            history_loss: HistoryLoss::Nothing,
             bytes: 0,
         }]
     };
@@ -196,7 +204,8 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
         by_key.entry(aged.row.key.fingerprint()).or_default().push(aged);
     }
     // If a version may come back, each change is identified by what was done before it.
-    let gap = if policy.again == ReprocessPolicy::OnChange { HistoryLoss::OfKey } else { HistoryLoss::OfAnyKey };
+    let history_loss =
+        if policy.reprocess_policy == ReprocessPolicy::OnChange { HistoryLoss::OfKey } else { HistoryLoss::OfAnyKey };
     let mut groups = Vec::new();
     for (key, mut rows) in by_key {
         if rows.first().is_some_and(|aged| is_in_progress(listing, &aged.row.key)) {
@@ -215,10 +224,14 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
         rows.retain(|aged| {
             !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&aged.row.row))
         });
-        let superseded_rows = find_superseded_rows(&rows, policy.again);
+        let superseded_rows = find_superseded_rows(&rows, policy.reprocess_policy);
         found.settled_rows += (2 * pairs.len() + superseded_rows.len()) as u64;
-        groups.extend(pairs.into_iter().map(|(one, other)| vec![make_removal(one, gap), make_removal(other, gap)]));
-        groups.extend(superseded_rows.into_iter().map(|row| vec![make_removal(row, gap)]));
+        groups.extend(
+            pairs
+                .into_iter()
+                .map(|(one, other)| vec![make_removal(one, history_loss), make_removal(other, history_loss)]),
+        );
+        groups.extend(superseded_rows.into_iter().map(|row| vec![make_removal(row, history_loss)]));
     }
     groups
 }
@@ -227,7 +240,8 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
 /// has to find the rows of its key as the first attempt did, or its idempotency key would change.
 fn is_in_progress(listing: &ScannedTabs, key: &Key) -> bool {
     let snapshot = &listing.snapshot;
-    snapshot.processed_index.prior_failure(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
+    snapshot.processed_index.prior_failure(key).is_some()
+        || snapshot.state.start_markers.iter().any(|(begun, _)| begun == key)
 }
 
 /// Returns pairs of rows that mark the same version as done and as revoked, and so have no effect.
@@ -240,32 +254,32 @@ fn find_revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(Age
     }
     let mut versions: BTreeMap<u64, [Vec<AgedRow<'_>>; 2]> = BTreeMap::new();
     for aged in rows {
-        let [done, forgotten] = versions.entry(policy.again.version_hash(&aged.row.version)).or_default();
-        if aged.row.is_revoked { forgotten.push(*aged) } else { done.push(*aged) }
+        let [done, revoked] = versions.entry(policy.reprocess_policy.version_hash(&aged.row.version)).or_default();
+        if aged.row.is_revoked { revoked.push(*aged) } else { done.push(*aged) }
     }
-    let pairs = versions.into_values().flat_map(|[done, forgotten]| {
-        let takers = forgotten.len();
+    let pairs = versions.into_values().flat_map(|[done, revoked]| {
+        let takers = revoked.len();
         let taken_back = done.into_iter().take(takers).filter(is_deletable);
-        taken_back.zip(forgotten.into_iter().filter(is_deletable)).collect::<Vec<_>>()
+        taken_back.zip(revoked.into_iter().filter(is_deletable)).collect::<Vec<_>>()
     });
     pairs.collect()
 }
 
 /// Returns rows of versions that another one has superseded, where one version counts.
-fn find_superseded_rows<'l>(rows: &[AgedRow<'l>], again: ReprocessPolicy) -> Vec<AgedRow<'l>> {
+fn find_superseded_rows<'l>(rows: &[AgedRow<'l>], reprocess_policy: ReprocessPolicy) -> Vec<AgedRow<'l>> {
     // A pending revocation decides which rows count.
-    if again == ReprocessPolicy::EachVersion || rows.iter().any(|aged| aged.row.is_revoked) {
+    if reprocess_policy == ReprocessPolicy::EachVersion || rows.iter().any(|aged| aged.row.is_revoked) {
         return Vec::new();
     }
-    let counts = match again {
-        ReprocessPolicy::OnNewer => rows.iter().max_by_key(|aged| again.version_hash(&aged.row.version)),
+    let counts = match reprocess_policy {
+        ReprocessPolicy::OnNewer => rows.iter().max_by_key(|aged| reprocess_policy.version_hash(&aged.row.version)),
         ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => rows.last(),
     };
     let Some(counts) = counts else { return Vec::new() };
     // Rows of two versions by one item count together.
     let is_one = |aged: &AgedRow<'_>| {
         let one = aged.row.order.is_some() && aged.row.order == counts.row.order && aged.row.run == counts.row.run;
-        aged.row.row == counts.row.row || (again == ReprocessPolicy::OnChange && one)
+        aged.row.row == counts.row.row || (reprocess_policy == ReprocessPolicy::OnChange && one)
     };
     rows.iter().copied().filter(|aged| !is_one(aged) && is_deletable(aged)).collect()
 }
@@ -280,7 +294,7 @@ fn is_in_tab(row: u32) -> bool {
     row > PENDING_ROW
 }
 
-fn make_removal(aged: AgedRow<'_>, gap: HistoryLoss) -> RowDeletion {
+fn make_removal(aged: AgedRow<'_>, history_loss: HistoryLoss) -> RowDeletion {
     let key = Some(aged.row.key.fingerprint().0);
-    RowDeletion { role: TabKind::Processed, row: aged.row.row, mark: Some(aged.row.mark), key, gap, bytes: 0 }
+    RowDeletion { kind: TabKind::Processed, row: aged.row.row, hash: Some(aged.row.hash), key, history_loss, bytes: 0 }
 }

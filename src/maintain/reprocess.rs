@@ -33,31 +33,31 @@ pub struct ReprocessPlan {
 /// counted.
 pub async fn plan_reprocess(
     listing: &ScannedTabs,
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
     source: &mut dyn Source,
-    identify: &dyn KeyFinder,
+    key_finder: &dyn KeyFinder,
 ) -> Result<ReprocessPlan, SourceError> {
-    plan_reprocess_since(listing, again, None, source, identify).await
+    plan_reprocess_since(listing, reprocess_policy, None, source, key_finder).await
 }
 
-/// Computes the plan for a forced run that was requested before, at `asked`, without a known end.
+/// Computes the plan for a forced run that was requested before, at `requested_at`, without a known end.
 pub async fn plan_reprocess_since(
     listing: &ScannedTabs,
-    again: ReprocessPolicy,
-    asked: Option<RequestOrder>,
+    reprocess_policy: ReprocessPolicy,
+    requested_at: Option<RequestOrder>,
     source: &mut dyn Source,
-    identify: &dyn KeyFinder,
+    key_finder: &dyn KeyFinder,
 ) -> Result<ReprocessPlan, SourceError> {
-    let noted = &listing.snapshot.state.forced;
-    let tallies = VersionCounts::new(again, &listing.rows, noted, asked);
+    let noted = &listing.snapshot.state.reprocess_runs;
+    let tallies = VersionCounts::new(reprocess_policy, &listing.rows, noted, requested_at);
     let mut found =
         ReprocessPlan { again: 0, fresh: 0, over: 0, begun_by: noted.first().cloned(), settled: Vec::new() };
     let (mut seen, mut taken) = (HashSet::new(), HashSet::new());
     while let Some(record) = source.next().await? {
         let Ok(body) = record.body else { continue };
-        let Ok((key, version)) = identify.identify(&body).await else { continue };
-        let of = (key.fingerprint(), again.version_hash(&version));
-        if !again.accepts(&version) || !seen.insert(of) {
+        let Ok((key, version)) = key_finder.identify(&body).await else { continue };
+        let of = (key.fingerprint(), reprocess_policy.version_hash(&version));
+        if !reprocess_policy.accepts(&version) || !seen.insert(of) {
             continue;
         }
         let before = tallies.blocking_versions(of.0, of.1);

@@ -34,23 +34,23 @@ pub struct ResetPlan {
 }
 
 /// Computes the plan from the listing; failures are closed at `now`.
-pub fn plan_reset(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
-    plan_reset_of(listing, again, now, |_| true)
+pub fn plan_reset(listing: &ScannedTabs, reprocess_policy: ReprocessPolicy, now: Timestamp) -> ResetPlan {
+    plan_reset_of(listing, reprocess_policy, now, |_| true)
 }
 
 /// Computes the plan for the keys that `is_one` selects.
 pub fn plan_reset_of(
     listing: &ScannedTabs,
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
     now: Timestamp,
     is_one: impl Fn(&Key) -> bool,
 ) -> ResetPlan {
-    let tallies = VersionCounts::new(again, &listing.rows, &[], None);
+    let tallies = VersionCounts::new(reprocess_policy, &listing.rows, &[], None);
     let done: Vec<_> = tallies.done_versions().into_iter().filter(|counted| is_one(&counted.key)).collect();
     let keys = done.iter().map(|counted| &counted.key).collect::<HashSet<_>>().len() as u64;
     let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::make_revoking_rows).collect();
     let rows = settled.len() as u64;
-    let mut closing = make_closing_rows(listing, again, now);
+    let mut closing = make_closing_rows(listing, reprocess_policy, now);
     closing.retain(|failure| is_one(&failure.key));
     let failures = closing.len() as u64;
     settled.extend(closing.into_iter().map(|failure| ItemResult::Failed(Box::new(failure))));
@@ -58,11 +58,13 @@ pub fn plan_reset_of(
 }
 
 /// Returns a row for each failure that is not closed, later than its other rows.
-fn make_closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
+fn make_closing_rows(listing: &ScannedTabs, reprocess_policy: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
     let index = &listing.snapshot.processed_index;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {
-        index.prior_failure(&failure.key).is_some_and(|prior| prior.version == again.version_hash(&failure.version))
+        index
+            .prior_failure(&failure.key)
+            .is_some_and(|prior| prior.version == reprocess_policy.version_hash(&failure.version))
     };
     for failure in listing.failures.iter().map(|(_, failure)| failure).filter(counts) {
         newest.insert(failure.key.fingerprint(), failure);

@@ -98,17 +98,17 @@ pub fn plan_rollover(
     now: Timestamp,
 ) -> Result<RolloverPlan, RolloverRefusal> {
     let recorded = &old.snapshot.state;
-    if let Some(next) = recorded.next.as_deref().filter(|next| *next != to) {
+    if let Some(next) = recorded.successor.as_deref().filter(|next| *next != to) {
         return Err(RolloverRefusal::RolledOver(next.to_owned()));
     }
-    if let Some(previous) = old.snapshot.not_yet_left.clone() {
+    if let Some(previous) = old.snapshot.active_predecessor.clone() {
         return Err(RolloverRefusal::RolloverIncomplete(previous));
     }
-    if new.is_some_and(|new| new.state.previous.first().map(String::as_str) != Some(from)) {
+    if new.is_some_and(|new| new.state.predecessors.first().map(String::as_str) != Some(from)) {
         return Err(RolloverRefusal::NameTaken(to.to_owned()));
     }
     let index = &old.snapshot.processed_index;
-    let stage = match (new, recorded.next.is_some()) {
+    let stage = match (new, recorded.successor.is_some()) {
         // A run there would start anew, and process everything again.
         (None, true) => return Err(RolloverRefusal::NothingLeft(to.to_owned())),
         (Some(_), true) => RolloverStage::Complete,
@@ -116,20 +116,20 @@ pub fn plan_rollover(
         (None, false) => RolloverStage::NotStarted,
     };
     let failures = collect_failures(old).ok_or(RolloverRefusal::FailureNotFound)?;
-    let (keys, count) = (index.keys(), failures.len() as u64);
+    let (keys, count) = (index.count_keys(), failures.len() as u64);
     if stage == RolloverStage::Complete {
         return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
     }
     if index.failures().iter().any(|(_, prior)| prior.requested.is_some()) {
         return Err(RolloverRefusal::ActionPending);
     }
-    if !recorded.begun.is_empty() {
+    if !recorded.start_markers.is_empty() {
         return Err(RolloverRefusal::InDoubt);
     }
-    if !recorded.forced.is_empty() {
+    if !recorded.reprocess_runs.is_empty() {
         return Err(RolloverRefusal::ReprocessPending);
     }
-    if recorded.previous.len() >= MAX_PREDECESSORS {
+    if recorded.predecessors.len() >= MAX_PREDECESSORS {
         return Err(RolloverRefusal::TooManyPredecessors);
     }
     let mut settled = Vec::new();

@@ -86,7 +86,7 @@ mod tests {
             run: run_id(Timestamp(day * DAY), 7),
             order: None,
             is_in_predecessor: false,
-            mark: 0,
+            hash: 0,
         }
     }
 

@@ -22,8 +22,8 @@ pub struct VersionCount {
     pub version: Version,
     /// Rows with the state `done`.
     pub done: u32,
-    /// Rows with the state `forgotten`.
-    pub forgotten: u32,
+    /// Rows with the state `revoked`.
+    pub revoked: u32,
     /// Whether one of these rows belongs to the pending forced run.
     pub is_forced: bool,
     /// Whether it was done after the forced run was requested.
@@ -33,54 +33,60 @@ pub struct VersionCount {
 impl VersionCount {
     /// Returns how often the version is done; more than once if people copied rows.
     pub fn done_count(&self) -> u32 {
-        self.done.saturating_sub(self.forgotten)
+        self.done.saturating_sub(self.revoked)
     }
 
     /// Returns the rows that revoke all of it.
     pub fn make_revoking_rows(&self) -> impl Iterator<Item = ItemResult> + use<> {
-        let forgotten = ItemResult::Revoked { key: self.key.clone(), version: self.version.clone() };
-        std::iter::repeat_n(forgotten, self.done_count() as usize)
+        let revoked = ItemResult::Revoked { key: self.key.clone(), version: self.version.clone() };
+        std::iter::repeat_n(revoked, self.done_count() as usize)
     }
 }
 
 /// All of Processed, by version of a key.
 #[derive(Debug, Clone)]
 pub struct VersionCounts {
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
     counted: HashMap<CountedVersion, VersionCount>,
     versions: HashMap<Fingerprint, Vec<u64>>,
 }
 
 impl VersionCounts {
-    /// Counts rows. `forced` are the runs that revoked keys for a forced run; `asked` is the time
-    /// of that request, if this machine remembers it.
-    pub fn new(again: ReprocessPolicy, rows: &[ProcessedRow], forced: &[String], asked: Option<RequestOrder>) -> Self {
-        let forced: HashSet<&str> = forced.iter().map(String::as_str).collect();
+    /// Counts rows. `reprocess_runs` are the runs that revoked keys for a forced run; `requested_at`
+    /// is the time of that request, if this machine remembers it.
+    pub fn new(
+        reprocess_policy: ReprocessPolicy,
+        rows: &[ProcessedRow],
+        reprocess_runs: &[String],
+        requested_at: Option<RequestOrder>,
+    ) -> Self {
+        let reprocess_runs: HashSet<&str> = reprocess_runs.iter().map(String::as_str).collect();
         let (mut counted, mut versions): (HashMap<CountedVersion, VersionCount>, HashMap<_, Vec<u64>>) =
             (HashMap::new(), HashMap::new());
         for row in rows {
-            let of = (row.key.fingerprint(), again.version_hash(&row.version));
+            let of = (row.key.fingerprint(), reprocess_policy.version_hash(&row.version));
             let one = counted.entry(of).or_insert_with(|| {
                 versions.entry(of.0).or_default().push(of.1);
                 VersionCount {
                     key: row.key.clone(),
                     version: row.version.clone(),
                     done: 0,
-                    forgotten: 0,
+                    revoked: 0,
                     is_forced: false,
                     was_done_since: false,
                 }
             });
             one.version.clone_from(&row.version);
             if row.is_revoked {
-                one.forgotten += 1;
-                one.is_forced |= forced.contains(row.run.as_str());
+                one.revoked += 1;
+                one.is_forced |= reprocess_runs.contains(row.run.as_str());
             } else {
                 one.done += 1;
-                one.was_done_since |= !row.is_in_predecessor && asked.is_some_and(|asked| asked.is_before(row.order));
+                one.was_done_since |= !row.is_in_predecessor
+                    && requested_at.is_some_and(|requested_at| requested_at.is_before(row.order));
             }
         }
-        Self { again, counted, versions }
+        Self { reprocess_policy, counted, versions }
     }
 
     /// Returns everything that is done, by key and version.
@@ -92,12 +98,12 @@ impl VersionCounts {
 
     /// Returns what prevents this version of a key from being processed. These are its own rows or,
     /// where one version counts, the rows of all versions, last first.
-    pub fn blocking_versions(&self, key: Fingerprint, mark: u64) -> Vec<&VersionCount> {
-        let one = |mark: u64| self.counted.get(&(key, mark));
-        match self.again {
-            ReprocessPolicy::EachVersion => one(mark).into_iter().collect(),
+    pub fn blocking_versions(&self, key: Fingerprint, hash: u64) -> Vec<&VersionCount> {
+        let one = |hash: u64| self.counted.get(&(key, hash));
+        match self.reprocess_policy {
+            ReprocessPolicy::EachVersion => one(hash).into_iter().collect(),
             ReprocessPolicy::OnChange | ReprocessPolicy::OnNewer => {
-                self.versions.get(&key).into_iter().flatten().rev().filter_map(|mark| one(*mark)).collect()
+                self.versions.get(&key).into_iter().flatten().rev().filter_map(|hash| one(*hash)).collect()
             }
         }
     }
@@ -116,7 +122,7 @@ mod tests {
             run: run.into(),
             order: None,
             is_in_predecessor: false,
-            mark: 0,
+            hash: 0,
         }
     }
 
@@ -130,11 +136,11 @@ mod tests {
         ];
         let key = Fingerprint::new("a");
         let every = VersionCounts::new(ReprocessPolicy::EachVersion, &rows, &["r2".to_owned()], None);
-        let mark = |version: &str| ReprocessPolicy::EachVersion.version_hash(&Version(version.into()));
-        let counted = every.blocking_versions(key, mark("1"));
+        let hash = |version: &str| ReprocessPolicy::EachVersion.version_hash(&Version(version.into()));
+        let counted = every.blocking_versions(key, hash("1"));
         assert_eq!((counted.len(), counted[0].done_count(), counted[0].is_forced), (1, 1, true));
-        assert!(every.blocking_versions(key, mark("3")).is_empty());
+        assert!(every.blocking_versions(key, hash("3")).is_empty());
         let other = VersionCounts::new(ReprocessPolicy::OnChange, &rows, &[], None);
-        assert_eq!(other.blocking_versions(key, mark("3")).len(), 2, "any version is in the way where one counts");
+        assert_eq!(other.blocking_versions(key, hash("3")).len(), 2, "any version is in the way where one counts");
     }
 }

@@ -10,19 +10,19 @@ use crate::machine::MachineError;
 /// A durable place for the results of this run, and those of earlier runs.
 pub trait Journal: Send + Sync {
     /// Returns the journals of earlier runs that no process has open, and locks them.
-    fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault>;
+    fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFileError>;
 
     /// Stores a result durably before it returns. The first one writes the head line before it.
-    fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>>;
+    fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFileError>>;
 
     /// Removes the journal of an earlier run whose results are all committed.
-    fn remove(&self, name: &str) -> Result<(), JournalFault>;
+    fn remove(&self, name: &str) -> Result<(), JournalFileError>;
 
     /// Moves an unusable journal to another name, which is returned.
-    fn quarantine(&self, name: &str) -> Result<String, JournalFault>;
+    fn quarantine(&self, name: &str) -> Result<String, JournalFileError>;
 
     /// Removes this run's journal, because everything is committed.
-    fn finish(&self) -> Result<(), JournalFault>;
+    fn finish(&self) -> Result<(), JournalFileError>;
 }
 
 /// A journal that an earlier run left.
@@ -37,4 +37,4 @@ pub struct LeftoverJournal {
 /// The error of a journal that can't be read or written; always an error of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
-pub struct JournalFault(pub MachineError);
+pub struct JournalFileError(pub MachineError);

@@ -47,11 +47,11 @@ pub trait Store: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
         Box::pin(async move {
             let kept = self.read_failures(rows).await?.into_iter();
-            let marks = kept.filter_map(|kept| {
-                let mark = record_hash_of(&kept.failure.payload, kept.failure.has_whole_record)?;
-                Some((kept.failure.key.fingerprint(), mark))
+            let hashes = kept.filter_map(|kept| {
+                let hash = record_hash_of(&kept.failure.payload, kept.failure.has_whole_record)?;
+                Some((kept.failure.key.fingerprint(), hash))
             });
-            Ok(marks.collect())
+            Ok(hashes.collect())
         })
     }
 

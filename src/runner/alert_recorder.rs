@@ -31,7 +31,7 @@ pub struct RunAlerts {
     /// When what is reported.
     pub rules: AlertRules,
     /// The job, in words.
-    pub place: AlertedJob,
+    pub alerted_job: AlertedJob,
     /// What this machine knows of a message's delivery.
     pub delivery: Arc<dyn Fn(&str) -> DeliveryRecord + Send + Sync>,
     /// A phrase about the last delivery, for the run's row; empty if all channels worked.
@@ -53,7 +53,7 @@ pub struct AlertRecorder {
     alerts: Arc<RunAlerts>,
     /// As loaded, or as this run's first commit left it.
     state: AlertState,
-    install: String,
+    installation: String,
     silence_until: Option<Timestamp>,
     has_claimed: bool,
     /// Whether the run's own end counts: it reads the whole source, or records what did not run.
@@ -78,11 +78,11 @@ pub struct RecordedRuns<'a> {
 
 impl AlertRecorder {
     /// Creates the recorder of a run of this installation.
-    pub fn new(alerts: &Arc<RunAlerts>, install: &str, is_counted: bool) -> Self {
+    pub fn new(alerts: &Arc<RunAlerts>, installation: &str, is_counted: bool) -> Self {
         Self {
             alerts: Arc::clone(alerts),
             state: AlertState::default(),
-            install: install.to_owned(),
+            installation: installation.to_owned(),
             silence_until: None,
             has_claimed: false,
             is_counted,
@@ -97,7 +97,7 @@ impl AlertRecorder {
         self.silence_until = silence_until;
         if !self.has_claimed {
             self.state = stored.map(AlertState::read).unwrap_or_default();
-            self.state.confirm(&self.install, |id| (self.alerts.delivery)(id));
+            self.state.confirm(&self.installation, |id| (self.alerts.delivery)(id));
         }
     }
 
@@ -121,14 +121,14 @@ impl AlertRecorder {
             let holds = matches!(ended.end_state.held, HeldRows::Rows { .. });
             let TabIds { runs, failures, jobs } = recorded.tabs;
             let tabs = LinkedTabs { runs, run_row: None, failures, jobs: jobs.filter(|_| holds) };
-            let place = AlertedJob { tabs, ..self.alerts.place.clone() };
+            let alerted_job = AlertedJob { tabs, ..self.alerts.alerted_job.clone() };
             let reporting = ReportContext {
                 now,
                 run,
-                install: &self.install,
+                installation: &self.installation,
                 silence_until: self.silence_until,
                 next_due,
-                place: &place,
+                alerted_job: &alerted_job,
             };
             self.drafted = state.report(&reporting, &self.alerts.rules);
         }
@@ -199,10 +199,10 @@ mod tests {
     fn a_repair_after_the_last_commit_keeps_what_was_reported() {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&sent);
-        let chat = Route { name: "chat".into(), least: Some(Severity::Warning), joins: true };
+        let chat = Route { name: "chat".into(), min_severity: Some(Severity::Warning), can_join_messages: true };
         let alerts = Arc::new(RunAlerts {
             rules: AlertRules { routes: vec![chat], ..AlertRules::default() },
-            place: AlertedJob {
+            alerted_job: AlertedJob {
                 job: "j".into(),
                 spreadsheet: "s".into(),
                 link: None,

@@ -17,12 +17,12 @@ use crate::runner::shutdown::StopHandle;
 /// notes.
 pub async fn check_header(
     source: &mut dyn Source,
-    identify: &dyn KeyFinder,
+    key_finder: &dyn KeyFinder,
     events: &EventSink,
     stop: &StopHandle,
 ) -> Result<(), RunError> {
     let notes = tokio::select! {
-        notes = read_header(source, identify) => notes?,
+        notes = read_header(source, key_finder) => notes?,
         reason = stop.wait_for_reason() => return Err(RunError::Stopped { reason }),
     };
     for message in notes {
@@ -33,9 +33,9 @@ pub async fn check_header(
 
 /// Checks the header row and returns its notes as sentences. Fails if no record has a key, or every
 /// record would lose its version.
-pub async fn read_header(source: &mut dyn Source, identify: &dyn KeyFinder) -> Result<Vec<String>, RunError> {
+pub async fn read_header(source: &mut dyn Source, key_finder: &dyn KeyFinder) -> Result<Vec<String>, RunError> {
     let Some(header_row) = source.header_row().await else { return Ok(Vec::new()) };
-    let paths = identify.paths();
+    let paths = key_finder.paths();
     let Some((what, path)) = paths.into_iter().find(|(_, path)| !has_path(&header_row, path)) else {
         return Ok(header_row.notes);
     };

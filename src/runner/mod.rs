@@ -18,6 +18,7 @@
 //! | What does a run claim of its job's schedule, and which commit records it? | `schedule_claim`, `schedule_recorder` |
 //! | What does a run record and report to people? | `alert_recorder` |
 //! | What configures a run, and what does it depend on? | `run_config` |
+//! | Does a run read the source, and which failures does it retry? | `run_scope` |
 //! | What is taken in, in which order? | `input/` |
 //! | What becomes of a record? | `records/` |
 //! | How are the steps executed? | `steps/` |
@@ -28,13 +29,14 @@
 //! | When is the next run due? | `next_due` |
 //! | Which warnings have people heard of before? | `warning_memory` |
 //! | Which checks precede the first record? | `source_checks`; of a header row, `header_row` |
-//! | What would steps make of a record, and which columns would a first row have? | `preview` |
+//! | What would steps make of a record, and which columns would a first row have? | `first_row` |
 
 pub mod run_loop;
 pub mod run_end;
 pub mod startup;
 pub mod alert_recorder;
 pub mod run_config;
+pub mod run_scope;
 pub mod schedule_claim;
 pub mod schedule_recorder;
 pub mod input;
@@ -48,4 +50,4 @@ pub mod next_due;
 pub mod header_row;
 mod source_checks;
 pub mod warning_memory;
-pub mod preview;
+pub mod first_row;

@@ -30,8 +30,8 @@ use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::RunAlerts;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::CommonCause;
+use crate::runner::run_scope::RunScope;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
 use crate::runner::warning_memory::WarningMemory;
@@ -45,7 +45,7 @@ pub struct Dependencies {
     /// The source; `None` if only failures are retried.
     pub source: Option<Box<dyn Source>>,
     /// Finds keys and versions of records.
-    pub identify: Arc<dyn KeyFinder>,
+    pub key_finder: Arc<dyn KeyFinder>,
     /// The processing steps, in order.
     pub steps: Vec<Arc<dyn Step>>,
     /// Changes that were prepared from the snapshot at a head; `None` for an ordinary run.
@@ -138,7 +138,7 @@ pub struct RunConfig {
     /// The retry policy of a step within a run.
     pub retry: RetryPolicy,
     /// What the run processes: the source, failures, or neither.
-    pub retrying: RetryScope,
+    pub scope: RunScope,
     /// The job's rollover, if this run performs one.
     pub rollover: Option<Rollover>,
     /// Runs in which a version may fail before it is exhausted.
@@ -180,10 +180,10 @@ pub enum RunError {
         what: String,
     },
     /// The definition in the job file changed: everything would be processed again.
-    #[error("run the job: its {} changed since the last run, which would process {} again", moved.join(" and "), count_keys_in_words(*keys))]
+    #[error("run the job: its {} changed since the last run, which would process {} again", changed.join(" and "), count_keys_in_words(*keys))]
     DefinitionChanged {
         /// The changed settings.
-        moved: Vec<&'static str>,
+        changed: Vec<&'static str>,
         /// Number of done keys.
         keys: u64,
     },

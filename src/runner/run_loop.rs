@@ -27,10 +27,10 @@ use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::journal::JournalHead;
 use crate::machine::MachineError;
-use crate::port::journal::JournalFault;
+use crate::port::journal::JournalFileError;
 use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
-use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit::commit_driver::{CommitDriver, FinishedCommit};
 use crate::runner::commit::committer::Committer;
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::input::source_passes::SourcePasses;
@@ -116,7 +116,7 @@ enum LoopEvent {
     Input(Result<Option<RunInput>, SourceError>),
     StepsDone(StepOutcome),
     Forecast(ForecastRows),
-    CommitEnded(CommitOutcome),
+    CommitEnded(FinishedCommit),
     StopRequested,
     ForceStop(Duration),
     LeaseAsked(LeaseQuestion),
@@ -130,7 +130,7 @@ impl RunLoop {
         let Dependencies {
             store,
             source,
-            identify,
+            key_finder,
             steps,
             clock,
             rng,
@@ -146,12 +146,12 @@ impl RunLoop {
         let first = opened.chain.draft_ids().base().is_none();
         let claims = config.claim.as_ref().is_some_and(ScheduleClaim::is_claim);
         let claim_first = first || outside || claims || !rereadable;
-        let target = parts_journal.filter(|_| outside && config.retrying.processes_items()).map(|journal| {
+        let target = parts_journal.filter(|_| outside && config.scope.processes_items()).map(|journal| {
             let head = JournalHead::new(&config.job, &opened.spreadsheet, &config.definition.hash, &opened.run.id);
             JournalTarget { journal, head }
         });
         let (replay, results) = Replay::open(target, &opened.intake.index, Arc::clone(&events))
-            .map_err(|JournalFault(machine_error)| RunError::Store(StoreError::Machine { error: machine_error }))?;
+            .map_err(|JournalFileError(machine_error)| RunError::Store(StoreError::Machine { error: machine_error }))?;
         let executor = StepExecutor {
             steps: steps.into(),
             retry: config.retry,
@@ -172,20 +172,20 @@ impl RunLoop {
         for result in &results {
             opened.intake.clear_doubt(&result.key, &result.version);
         }
-        let source = if config.retrying.filters_source() {
-            let (identify, events) = (Arc::clone(&identify), Arc::clone(&opened.intake.events));
+        let source = if config.scope.filters_source() {
+            let (key_finder, events) = (Arc::clone(&key_finder), Arc::clone(&opened.intake.events));
             source.map(|inner| -> Box<dyn Source> {
-                Box::new(FailureRecords::new(inner, &opened.intake.index, identify, events))
+                Box::new(FailureRecords::new(inner, &opened.intake.index, key_finder, events))
             })
         } else {
-            source.filter(|_| config.retrying.reads_source())
+            source.filter(|_| config.scope.reads_source())
         };
         let passes = source.map(|source| {
-            let passes = SourcePasses::new(source, Arc::clone(&identify), opened.intake.index.policy());
+            let passes = SourcePasses::new(source, Arc::clone(&key_finder), opened.intake.index.policy());
             if opened.intake.hold.needs_forecast() { passes.with_forecast() } else { passes }
         });
         let (inputs, left_out) =
-            InputQueue::new(std::mem::take(&mut opened.failures), passes, &opened.intake.index, identify);
+            InputQueue::new(std::mem::take(&mut opened.failures), passes, &opened.intake.index, key_finder);
         let (committer, intake) = Committer::new(driver, (rng, warnings), &config, opened);
         if left_out > 0 {
             let message = format!(
@@ -258,7 +258,7 @@ impl RunLoop {
                 LoopEvent::Forecast(rows) => self.on_forecast_rows(rows),
                 LoopEvent::CommitEnded(outcome) => self.on_commit_end(outcome).await?,
                 LoopEvent::StopRequested => self.on_stop_requested(),
-                LoopEvent::ForceStop(patience) => self.abandon_steps(patience),
+                LoopEvent::ForceStop(grace_period) => self.abandon_steps(grace_period),
                 LoopEvent::AbandonTimeout => self.active_steps.clear(),
                 LoopEvent::LeaseAsked(question) => self.on_lease_asked(question).await?,
                 LoopEvent::Tick => {}
@@ -302,7 +302,7 @@ impl RunLoop {
             Some(steps_outcome) = active_steps.next(), if working => LoopEvent::StepsDone(steps_outcome),
             Some(rows) = forecast.steps.next(), if forecasting => LoopEvent::Forecast(rows),
             () = executor.stop.wait(), if (reading || working) && !*is_stopping => LoopEvent::StopRequested,
-            patience = executor.stop.wait_for_force(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
+            grace_period = executor.stop.wait_for_force(), if working && !reading && may_force => LoopEvent::ForceStop(grace_period),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
             question = lease_questions.next(), if may_answer => LoopEvent::LeaseAsked(question),
             input = receive_input(inputs), if reading && room && !unclaimed => LoopEvent::Input(input),

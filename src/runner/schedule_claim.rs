@@ -20,7 +20,7 @@ pub struct ScheduleClaim {
     /// True if the occurrence could not start before, and has its row.
     pub has_failed_start: bool,
     /// Set if nothing runs: the status and the reason of the occurrence's own row.
-    pub verdict: Option<(RunStatus, String)>,
+    pub recorded_outcome: Option<(RunStatus, String)>,
 }
 
 impl ScheduleClaim {
@@ -33,11 +33,11 @@ impl ScheduleClaim {
 
     /// Returns whether this records that the occurrence could not start.
     pub fn is_failed_start(&self) -> bool {
-        self.verdict.as_ref().is_some_and(|(status, _)| *status == RunStatus::Failed)
+        self.recorded_outcome.as_ref().is_some_and(|(status, _)| *status == RunStatus::Failed)
     }
 
     /// Returns whether the run has to be visible to other calls before it processes anything.
     pub fn is_claim(&self) -> bool {
-        (self.occurrence.is_some() || self.request.is_some()) && self.verdict.is_none()
+        (self.occurrence.is_some() || self.request.is_some()) && self.recorded_outcome.is_none()
     }
 }

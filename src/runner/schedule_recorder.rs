@@ -7,9 +7,9 @@
 //! last one adds the run. A commit may be drafted again, so each draft starts from the history as
 //! last applied.
 
-use crate::ledger::runs::learned_band::{RunYield, describe_unusual_counts};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
+use crate::ledger::runs::usual_counts::{RunYield, describe_unusual_counts};
 use crate::runner::run_config::RunError;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::schedule::decision::is_overlap_text;

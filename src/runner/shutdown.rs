@@ -51,9 +51,9 @@ impl StopHandle {
     }
 
     /// Requests a stop without waiting for items: finished ones are committed, the others are left
-    /// to the next run. The steps get the time `patience` to end.
-    pub fn force_stop(&self, patience: Duration) {
-        let _ = self.grace_period.set(patience);
+    /// to the next run. The steps get the time `grace_period` to end.
+    pub fn force_stop(&self, grace_period: Duration) {
+        let _ = self.grace_period.set(grace_period);
         self.force_token.cancel();
     }
 

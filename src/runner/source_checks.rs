@@ -24,7 +24,7 @@ pub(crate) async fn check_source(
 ) -> Result<(), RunError> {
     check_fields(parts, config, stop, opened).await?;
     let has_tabs = opened.chain.draft_ids().base().is_some();
-    if has_tabs || !config.retrying.reads_source() {
+    if has_tabs || !config.scope.reads_source() {
         return Ok(());
     }
     let Some(source) = parts.source.take_if(|source| source.is_rereadable()) else { return Ok(()) };
@@ -43,9 +43,9 @@ async fn check_fields(
     stop: &StopHandle,
     opened: &mut RunContext,
 ) -> Result<(), RunError> {
-    let Some(source) = parts.source.as_mut().filter(|_| config.retrying.reads_source()) else { return Ok(()) };
+    let Some(source) = parts.source.as_mut().filter(|_| config.scope.reads_source()) else { return Ok(()) };
     if !source.is_rereadable() {
-        check_header(source.as_mut(), parts.identify.as_ref(), &parts.events, stop).await?;
+        check_header(source.as_mut(), parts.key_finder.as_ref(), &parts.events, stop).await?;
     }
     if !parts.steps.is_empty() {
         return Ok(());
@@ -56,11 +56,11 @@ async fn check_fields(
     let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
     check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
     let state = opened.chain.state();
-    let is_from_source = |name: &&String| !state.deleted.contains(name) && *name != ADDED_KEY_COLUMN;
+    let is_from_source = |name: &&String| !state.deleted_columns.contains(name) && *name != ADDED_KEY_COLUMN;
     let mut own: Vec<String> = state.columns.iter().filter(is_from_source).cloned().collect();
     for message in remove_gone_fields(source.as_mut(), &mut own).await {
         (parts.events)(Event::LastingAnomaly { message, is_known: false });
     }
-    opened.intake.fields = FilledFields::new(state.filled.clone(), own);
+    opened.intake.fields = FilledFields::new(state.field_fill_shares.clone(), own);
     Ok(())
 }

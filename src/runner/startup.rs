@@ -75,7 +75,7 @@ pub struct RunContext {
     /// The admission side of the run.
     pub intake: Intake,
     /// True if the data tab exists.
-    pub has_table: bool,
+    pub has_data_tab: bool,
     /// An abandoned run, to be closed in Runs.
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
@@ -87,7 +87,7 @@ pub struct RunContext {
     /// This run, as its row in Runs will begin.
     pub run: Run,
     /// The service's clock.
-    pub service: ServiceClock,
+    pub service_clock: ServiceClock,
     /// The spreadsheet's time zone, in which its `NOW()` is.
     pub sheet_zone: TimeZone,
     /// Start of the load, in monotonic milliseconds.
@@ -144,10 +144,10 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let mut run = new_run(parts, config, started);
     (parts.events)(Event::Started { run: run.id.clone(), job: config.job.clone() });
     let loaded = parts.store.load().await?;
-    let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
+    let service_clock = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
     let took_ms = parts.clock.monotonic_ms().saturating_sub(began_ms);
-    report_loaded(parts, &loaded, took_ms, config.retrying.reads_source())?;
+    report_loaded(parts, &loaded, took_ms, config.scope.reads_source())?;
     let answered_cells = answer_unclear_cells(parts, config, &loaded, &mut run);
     let sheet_zone = find_sheet_zone(&loaded);
     run.end_state.utc_offset_ms = Some(find_utc_offset(started, &sheet_zone));
@@ -167,29 +167,29 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let schedule = make_schedule_recorder(config, &loaded)?;
     report_abandoned(parts, &mut abandoned_runs, &sheet_zone);
     let chain = start_chain(config, &loaded, definition, &run.id);
-    let (mut intake, table_exists) = build_intake(parts, config, &loaded, &chain, &run.id)?;
-    if let Some(key) = config.retrying.find_unknown_key(&intake.index) {
+    let (mut intake, has_data_tab) = build_intake(parts, config, &loaded, &chain, &run.id)?;
+    if let Some(key) = config.scope.find_unknown_key(&intake.index) {
         return Err(RunError::NoFailure { job: config.job.clone(), key: key.as_str().to_owned() });
     }
-    let rows = config.retrying.select_failures(&mut intake.index);
+    let rows = config.scope.select_failures(&mut intake.index);
     let failures = if rows.is_empty() { Vec::new() } else { parts.store.read_failures(&rows).await? };
-    let resting = intake.index.suppressed_failures();
-    if config.retrying.reads_source() && !resting.is_empty() {
-        intake.index.with_known_records(parts.store.read_record_hashes(&resting).await?);
+    let not_retried = intake.index.list_not_retried();
+    if config.scope.reads_source() && !not_retried.is_empty() {
+        intake.index.with_known_records(parts.store.read_record_hashes(&not_retried).await?);
     }
     // Idempotency keys contain the job's first spreadsheet, so that a rollover does not change
     // them.
-    let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
+    let origin = chain.state().predecessors.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
     Ok(RunContext {
         chain,
         intake,
-        has_table: table_exists,
+        has_data_tab,
         abandoned_runs,
         schedule,
         alerts: make_alert_recorder(config, &loaded),
         answered_cells,
         run,
-        service,
+        service_clock,
         sheet_zone,
         began_ms,
         spreadsheet: loaded.spreadsheet,
@@ -243,7 +243,7 @@ fn make_schedule_recorder(config: &RunConfig, loaded: &LoadReport) -> Result<Opt
     let history = loaded.snapshot.as_ref().map_or(moved, |snapshot| snapshot.state.schedule.as_ref());
     // A run that could not start is recorded without its source, and counts as a failed one.
     let is_failed_start = claim.is_failed_start() || config.recorded_end.is_some();
-    let is_counted = config.retrying.reads_source() || is_failed_start;
+    let is_counted = config.scope.reads_source() || is_failed_start;
     let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
     Ok(Some(if loaded.requests.has_cleared_run_now { recorder.without_request() } else { recorder }))
 }
@@ -251,9 +251,9 @@ fn make_schedule_recorder(config: &RunConfig, loaded: &LoadReport) -> Result<Opt
 /// Creates the recorder of the job's alerts, if it has a channel.
 fn make_alert_recorder(config: &RunConfig, loaded: &LoadReport) -> Option<AlertRecorder> {
     let alerts = config.alerts.as_ref()?;
-    let of_schedule = config.claim.as_ref().is_some_and(|claim| claim.verdict.is_some());
-    let is_counted = config.retrying.reads_source() || of_schedule || config.recorded_end.is_some();
-    let mut recorder = AlertRecorder::new(alerts, &config.holder.install, is_counted);
+    let of_schedule = config.claim.as_ref().is_some_and(|claim| claim.recorded_outcome.is_some());
+    let is_counted = config.scope.reads_source() || of_schedule || config.recorded_end.is_some();
+    let mut recorder = AlertRecorder::new(alerts, &config.holder.installation, is_counted);
     let stored = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.state.alerts.as_deref());
     recorder.load(stored, loaded.requests.silence_until);
     Some(recorder)
@@ -263,7 +263,7 @@ fn make_alert_recorder(config: &RunConfig, loaded: &LoadReport) -> Option<AlertR
 fn start_chain(config: &RunConfig, loaded: &LoadReport, definition: Definition, run: &str) -> CommitChain {
     let snapshot = loaded.snapshot.as_ref();
     let me = Holder { run: run.to_owned(), ..config.holder.clone() };
-    let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
+    let key_sums = (loaded.reprocess_policy != ReprocessPolicy::EachVersion).then(KeySums::default);
     let fresh = State { job: config.job.clone(), key_sums, ..State::default() };
     let mut chain = CommitChain::new(snapshot, fresh, me);
     let begins_anew = snapshot.is_some_and(|snapshot| starts_afresh(snapshot, &definition));
@@ -276,12 +276,12 @@ fn start_chain(config: &RunConfig, loaded: &LoadReport, definition: Definition, 
         }
         if goes_elsewhere {
             state.columns.clear();
-            state.filled = FillShares::default();
+            state.field_fill_shares = FillShares::default();
         }
         if let Some(rollover) = &config.rollover {
             rollover.apply(state);
         }
-        (state.definition, state.deleted) = (definition, deleted);
+        (state.definition, state.deleted_columns) = (definition, deleted);
         state.timezone = choose_zone_name(config, state.timezone.take(), loaded.timezone.as_deref());
     });
     chain
@@ -308,7 +308,7 @@ fn new_run(parts: &StartupParts, config: &RunConfig, started: Timestamp) -> Run 
 fn report_loaded(parts: &StartupParts, loaded: &LoadReport, took_ms: u64, is_whole: bool) -> Result<(), RunError> {
     let snapshot = loaded.snapshot.as_ref();
     let (keys, open_failures) =
-        snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
+        snapshot.map_or((0, 0), |s| (s.processed_index.count_keys(), s.processed_index.open_failures() as u64));
     // Of tabs that stop the run, the counts would be those of what could be read.
     snapshot.map_or(Ok(()), check_not_blocked)?;
     (parts.events)(Event::Loaded { keys, open_failures, is_first_run: snapshot.is_none(), took_ms });
@@ -329,20 +329,20 @@ fn build_intake(
     run: &str,
 ) -> Result<(Intake, bool), RunError> {
     let snapshot = loaded.snapshot.as_ref();
-    let tables = snapshot.map_or(&loaded.tables, |snapshot| &snapshot.tables);
-    let table = tables.iter().find(|(tab, _)| *tab == config.tab);
+    let data_tabs = snapshot.map_or(&loaded.data_tabs, |snapshot| &snapshot.data_tabs);
+    let table = data_tabs.iter().find(|(tab, _)| *tab == config.tab);
     let header = match table {
         Some((tab, columns)) if !columns.is_empty() => Header::from_existing(tab.clone(), columns.clone()),
         _ => Header::open(config.tab.clone(), &config.columns.order),
     };
-    let deleted = chain.state().deleted.as_slice();
+    let deleted = chain.state().deleted_columns.as_slice();
     let header = header.with(config.columns.new_columns, deleted);
     let key_column =
         chain.state().key_column.clone().or_else(|| config.key_column.clone()).map(|name| match name.as_str() {
             ADDED_KEY_COLUMN => KeyColumn::Added,
             _ => KeyColumn::Named(name),
         });
-    check_key_column(&config.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
+    check_key_column(&config.tab, data_tabs, key_column.as_ref().map(KeyColumn::name))?;
     let output = OutputBuilder {
         header,
         key_column,
@@ -356,26 +356,26 @@ fn build_intake(
         tab: config.tab.clone(),
         mode: config.mode,
         expected_columns: config.expectations.filled.clone(),
-        filled: FilledColumns::default(),
+        expected_fill: FilledColumns::default(),
     };
-    let index =
-        snapshot.map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone());
+    let index = snapshot
+        .map_or_else(|| ProcessedIndex::empty(loaded.reprocess_policy), |snapshot| snapshot.processed_index.clone());
     let intake = Intake {
-        hold: ChangeHold::new(config, loaded, index.keys()),
+        hold: ChangeHold::new(config, loaded, index.count_keys()),
         index,
         output,
-        watermark: LowWatermark::new(chain.state().cursor.clone()),
+        watermark: LowWatermark::new(chain.state().low_watermark.clone()),
         counts: Counts::default(),
         retry_counts: RetryCounts::default(),
         taken_early: HashSet::new(),
         run: run.to_owned(),
         max_attempts: config.max_attempts,
         first_records: FirstRecords::new(config.stop_after),
-        begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
-        in_doubt: chain.state().begun.clone(),
-        selection: RecordSelection::new(loaded.again, parts.is_rereadable),
+        begun: chain.state().start_markers.iter().map(|one| (one.clone(), None)).collect(),
+        in_doubt: chain.state().start_markers.clone(),
+        selection: RecordSelection::new(loaded.reprocess_policy, parts.is_rereadable),
         rowless: 0,
-        fields: FilledFields::from_kept_shares(chain.state().filled.clone()),
+        fields: FilledFields::from_kept_shares(chain.state().field_fill_shares.clone()),
         lookalikes: LookalikeKeys::default(),
         skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),

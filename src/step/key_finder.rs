@@ -16,7 +16,7 @@ use crate::step::expression::Expression;
 
 /// Where a record's version comes from.
 #[derive(Debug, Clone)]
-pub enum Versions {
+pub enum VersionSource {
     /// A jq expression.
     Named(Expression),
     /// The record's content: other content is another version.
@@ -29,7 +29,7 @@ pub enum Versions {
 #[derive(Debug)]
 pub struct JqKeyFinder {
     key: Expression,
-    versions: Versions,
+    versions: VersionSource,
 }
 
 impl JqKeyFinder {
@@ -46,7 +46,7 @@ impl JqKeyFinder {
     }
 
     /// Creates a finder that reads the key with `key`.
-    pub fn new(key: Expression, versions: Versions) -> Self {
+    pub fn new(key: Expression, versions: VersionSource) -> Self {
         Self { key, versions }
     }
 }
@@ -58,8 +58,8 @@ impl KeyFinder for JqKeyFinder {
         async move {
             let (key, version) = self.find_identity(body).await?;
             match &self.versions {
-                Versions::Content => Ok((key, Version(hash_content(body)))),
-                Versions::Named(_) | Versions::None => Ok((key, version)),
+                VersionSource::Content => Ok((key, Version(hash_content(body)))),
+                VersionSource::Named(_) | VersionSource::None => Ok((key, version)),
             }
         }
         .boxed()
@@ -70,8 +70,8 @@ impl KeyFinder for JqKeyFinder {
     }
     fn paths(&self) -> Vec<(&'static str, MemberPath)> {
         let version = match &self.versions {
-            Versions::Named(program) => Some(program),
-            Versions::Content | Versions::None => None,
+            VersionSource::Named(program) => Some(program),
+            VersionSource::Content | VersionSource::None => None,
         };
         let programs = [("key", Some(&self.key)), ("version", version)];
         programs.into_iter().filter_map(|(what, program)| Some((what, program?.path()?.clone()))).collect()
@@ -87,10 +87,10 @@ impl JqKeyFinder {
             None => return Err(self.describe_missing_key(body)),
         };
         let version = match &self.versions {
-            Versions::Named(version) => {
+            VersionSource::Named(version) => {
                 check_length(version, evaluate_single_value("version", version, body).await?.unwrap_or_default())?
             }
-            Versions::Content | Versions::None => String::new(),
+            VersionSource::Content | VersionSource::None => String::new(),
         };
         Ok((key, Version(version)))
     }
@@ -154,8 +154,8 @@ mod tests {
     }
 
     fn find(key: &str, body: &Value) -> Result<(String, String), IdentifyError> {
-        let identify = JqKeyFinder::new(expression(key), Versions::Named(expression(".v")));
-        let found = identify.identify(body).now_or_never().expect("it is evaluated here")?;
+        let key_finder = JqKeyFinder::new(expression(key), VersionSource::Named(expression(".v")));
+        let found = key_finder.identify(body).now_or_never().expect("it is evaluated here")?;
         Ok((found.0.as_str().to_owned(), found.1.0))
     }
 
@@ -169,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_version_by_content_is_another_one_only_when_the_content_is() {
-        let identify = JqKeyFinder::new(expression(".id"), Versions::Content);
-        let version = |body: Value| identify.identify(&body).now_or_never().expect("found here").expect("a key").1.0;
+        let key_finder = JqKeyFinder::new(expression(".id"), VersionSource::Content);
+        let version = |body: Value| key_finder.identify(&body).now_or_never().expect("found here").expect("a key").1.0;
         let one = version(json!({"id": "a", "n": {"x": 1, "y": [2]}}));
         assert_eq!(one, version(json!({"n": {"y": [2], "x": 1}, "id": "a"})));
         assert_ne!(one, version(json!({"id": "a", "n": {"x": 1, "y": [3]}})));

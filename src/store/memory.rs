@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::grid::{Cell, Row};
 use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitResult, ItemResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::commit::row_deletion::{RowDeletion, TabKind, hash_failure_row, hash_key_row, hash_run_row};
+use crate::ledger::commit::row_deletion::{RowDeletion, hash_failure_row, hash_key_row, hash_run_row};
 use crate::ledger::items::failure::{
     ActionAnswer, Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, hash_failure,
 };
@@ -25,6 +25,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::processed_set::ProcessedSet;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{DONE, REVOCATION_STATE, encode_processed_row};
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::{LoadReport, Snapshot, State};
@@ -49,15 +50,15 @@ pub struct MemoryContents {
     /// The state of the job.
     pub state: State,
     /// Data tabs by title: columns and rows.
-    pub tables: HashMap<String, (Vec<String>, Vec<Row>)>,
+    pub data_tabs: HashMap<String, (Vec<String>, Vec<Row>)>,
     /// Rows of Processed in order, each with the text of its `run` cell.
     pub processed: Vec<(Key, Version, String)>,
     /// Revoked versions: rows of Processed that take an earlier row back.
-    pub forgotten: Vec<(Key, Version, String)>,
+    pub revoked: Vec<(Key, Version, String)>,
     /// Rows of Failures in order.
     pub failures: Vec<Failure>,
     /// The actions that users requested. A commit that responds to one removes it.
-    pub asked: HashMap<Key, RequestedAction>,
+    pub requested_actions: HashMap<Key, RequestedAction>,
     /// Keys for which users wrote a text that is not an action. A commit that answers it, or closes
     /// the failure, removes it.
     pub unknown_actions: HashSet<Key>,
@@ -73,7 +74,7 @@ pub struct MemoryStore {
     usage: Arc<Mutex<CallUsage>>,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
 }
 
 impl MemoryStore {
@@ -86,15 +87,15 @@ impl MemoryStore {
             usage: Arc::default(),
             clock,
             mode: WriteMode::Append,
-            again: ReprocessPolicy::EachVersion,
+            reprocess_policy: ReprocessPolicy::EachVersion,
         }
     }
 
     /// Sets the write mode and the reprocess policy.
     #[doc(hidden)]
     #[must_use]
-    pub fn with_mode(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
-        (self.mode, self.again) = (mode, again);
+    pub fn with_mode(mut self, mode: WriteMode, reprocess_policy: ReprocessPolicy) -> Self {
+        (self.mode, self.reprocess_policy) = (mode, reprocess_policy);
         self
     }
 
@@ -120,7 +121,7 @@ impl MemoryStore {
     /// tab. Days and times are numbers, as spreadsheets count them.
     pub fn rows(&self, tab: &str) -> Vec<Value> {
         let contents = lock(&self.contents);
-        let rows = contents.tables.get(tab).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        let rows = contents.data_tabs.get(tab).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
         let object = |row: &Row| row.cells.iter().map(|(name, cell)| (name.clone(), convert_cell(cell))).collect();
         rows.iter().map(|row| Value::Object(object(row))).collect()
     }
@@ -139,25 +140,26 @@ impl MemoryStore {
 
     fn make_load_report(&self) -> LoadReport {
         let contents = lock(&self.contents);
-        let tables: Vec<_> = contents.tables.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
+        let data_tabs: Vec<_> =
+            contents.data_tabs.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
         let snapshot = contents.head.map(|head| Snapshot {
             state: contents.state.clone(),
             stored_checksum: contents.state.processed,
             head,
-            processed_index: make_index(&contents, self.again),
-            tables: tables.clone(),
+            processed_index: make_index(&contents, self.reprocess_policy),
+            data_tabs: data_tabs.clone(),
             deleted_columns: Vec::new(),
             anomalies: Vec::new(),
-            not_yet_left: None,
+            active_predecessor: None,
         });
-        let (again, service_time) = (self.again, self.clock.now());
+        let (reprocess_policy, service_time) = (self.reprocess_policy, self.clock.now());
         LoadReport {
             snapshot,
             spreadsheet: "memory".into(),
-            tables,
+            data_tabs,
             first_rows: None,
             timezone: None,
-            again,
+            reprocess_policy,
             service_time,
             requests: JobRequests::default(),
             warnings: Vec::new(),
@@ -173,17 +175,17 @@ impl MemoryStore {
         if moved || older {
             return CommitResult::Refused { part: CommitPart::Guard, why: "another writer committed".into() };
         }
-        if commit.changes.tables.iter().any(|new| contents.tables.contains_key(&new.tab)) {
+        if commit.changes.new_tabs.iter().any(|new| contents.data_tabs.contains_key(&new.tab)) {
             return CommitResult::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };
         }
-        for new in &commit.changes.tables {
-            contents.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
+        for new in &commit.changes.new_tabs {
+            contents.data_tabs.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
         }
-        if let Some((columns, _)) = contents.tables.get_mut(&commit.state.definition.tab) {
+        if let Some((columns, _)) = contents.data_tabs.get_mut(&commit.state.definition.tab) {
             columns.extend(commit.changes.columns.iter().cloned());
         }
         for (key, version, word, run) in commit.processed_entries() {
-            let rows = if word == REVOCATION_STATE { &mut contents.forgotten } else { &mut contents.processed };
+            let rows = if word == REVOCATION_STATE { &mut contents.revoked } else { &mut contents.processed };
             rows.push((key.clone(), version.clone(), run));
         }
         for one in &commit.changes.settled {
@@ -224,9 +226,9 @@ impl Store for MemoryStore {
                 None => self.apply(commit),
                 Some(InjectedFault::AppliedThenLost) => {
                     self.apply(commit);
-                    CommitResult::ReplyLost { why: "the response was lost".into() }
+                    CommitResult::ResponseLost { why: "the response was lost".into() }
                 }
-                Some(InjectedFault::LostBefore) => CommitResult::ReplyLost { why: "the request was lost".into() },
+                Some(InjectedFault::LostBefore) => CommitResult::ResponseLost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
                     CommitResult::NotExecuted {
@@ -273,11 +275,17 @@ fn convert_cell(cell: &Cell) -> Value {
     }
 }
 
-fn make_index(contents: &MemoryContents, again: ReprocessPolicy) -> ProcessedIndex {
-    let done =
-        contents.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
-    let forgotten =
-        contents.forgotten.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
+fn make_index(contents: &MemoryContents, reprocess_policy: ReprocessPolicy) -> ProcessedIndex {
+    let done = contents
+        .processed
+        .iter()
+        .map(|(key, version, _)| (key.fingerprint(), reprocess_policy.version_hash(version)))
+        .collect();
+    let revoked = contents
+        .revoked
+        .iter()
+        .map(|(key, version, _)| (key.fingerprint(), reprocess_policy.version_hash(version)))
+        .collect();
     let mut failures = HashMap::new();
     for (row, failure) in (2..).zip(&contents.failures) {
         let key = failure.key.fingerprint();
@@ -288,11 +296,11 @@ fn make_index(contents: &MemoryContents, again: ReprocessPolicy) -> ProcessedInd
                 attempts: failure.attempts,
                 first_seen: failure.first_seen,
                 last_seen: failure.last_seen,
-                version: again.version_hash(&failure.version),
+                version: reprocess_policy.version_hash(&failure.version),
                 error: hash_failure(&failure.step, &failure.error),
                 state: failure.state,
                 is_in_doubt: failure.step == IN_DOUBT,
-                requested: contents.asked.get(&failure.key).copied(),
+                requested: contents.requested_actions.get(&failure.key).copied(),
                 has_unknown_action: contents.unknown_actions.contains(&failure.key),
                 row,
             };
@@ -300,10 +308,10 @@ fn make_index(contents: &MemoryContents, again: ReprocessPolicy) -> ProcessedInd
         }
     }
     let doings: Vec<_> = contents.processed.iter().map(|(_, _, run)| VersionUse::from_cell(run)).collect();
-    let done = ProcessedSet::from_changes(again, done, doings, forgotten, contents.state.gaps.clone());
+    let done = ProcessedSet::from_changes(reprocess_policy, done, doings, revoked, contents.state.gaps.clone());
     ProcessedIndex::new(done, failures)
         .with_suppressed_counts(contents.state.suppressed_failures.clone())
-        .with_redo(contents.state.redo.clone())
+        .with_keys_to_reprocess(contents.state.keys_to_reprocess.clone())
 }
 
 /// Stores the result of one item. Returns the number of rows overwritten.
@@ -312,8 +320,8 @@ fn store_result(contents: &mut MemoryContents, settled: &ItemResult, commit: &Co
     let recorded = settled.failure();
     match settled {
         ItemResult::Done { output, closes, .. } => {
-            for (tab, rows) in &output.tables {
-                let there = &mut contents.tables.entry(tab.clone()).or_default().1;
+            for (tab, rows) in &output.tabs {
+                let there = &mut contents.data_tabs.entry(tab.clone()).or_default().1;
                 for row in rows {
                     let over =
                         put(there, row, commit.state.key_column.as_deref().filter(|_| mode == WriteMode::Upsert));
@@ -328,7 +336,7 @@ fn store_result(contents: &mut MemoryContents, settled: &ItemResult, commit: &Co
     }
     if let Some(recorded) = recorded {
         if matches!(recorded.answered, Some(ActionAnswer::Accepted(_))) {
-            contents.asked.remove(&recorded.key);
+            contents.requested_actions.remove(&recorded.key);
         }
         if recorded.is_only_answer() || recorded.state == FailureState::Recovered {
             contents.unknown_actions.remove(&recorded.key);
@@ -339,12 +347,12 @@ fn store_result(contents: &mut MemoryContents, settled: &ItemResult, commit: &Co
 
 /// Deletes the first row with this hash. Rows have no positions here.
 fn delete_row(contents: &mut MemoryContents, removal: &RowDeletion) {
-    let mark = |row: &(Key, Version, String), word| hash_key_row(&encode_processed_row(&row.0, &row.1, word, &row.2));
-    let is_it = |mark: u64| removal.mark == Some(mark);
-    match removal.role {
+    let hash = |row: &(Key, Version, String), word| hash_key_row(&encode_processed_row(&row.0, &row.1, word, &row.2));
+    let is_it = |hash: u64| removal.hash == Some(hash);
+    match removal.kind {
         TabKind::Processed => {
-            if !remove_first(&mut contents.processed, |row| is_it(mark(row, DONE))) {
-                remove_first(&mut contents.forgotten, |row| is_it(mark(row, REVOCATION_STATE)));
+            if !remove_first(&mut contents.processed, |row| is_it(hash(row, DONE))) {
+                remove_first(&mut contents.revoked, |row| is_it(hash(row, REVOCATION_STATE)));
             }
         }
         TabKind::Failures => drop(remove_first(&mut contents.failures, |failure| is_it(hash_failure_row(failure)))),

@@ -110,8 +110,8 @@ pub(crate) async fn send(channels: &[AlertChannel]) -> Vec<DeliveryOutcome> {
 async fn send_trusting(channels: &[AlertChannel], trusted: Option<&Path>) -> Vec<DeliveryOutcome> {
     let clock: Arc<dyn Clock> = Arc::new(FastClock(SystemClock::new()));
     let routes = channels.iter().map(|channel| {
-        let least = (channel.name == "c").then_some(Severity::Warning);
-        Route { name: channel.name.clone(), least, joins: true }
+        let min_severity = (channel.name == "c").then_some(Severity::Warning);
+        Route { name: channel.name.clone(), min_severity, can_join_messages: true }
     });
     let rules = AlertRules { routes: routes.collect(), ..AlertRules::default() };
     let began_ms = clock.monotonic_ms();

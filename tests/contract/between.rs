@@ -319,7 +319,7 @@ async fn a_lost_reply_after_foreign_cleanup_is_left_to_that_run() {
         let last = first.draft_that(changes, true);
         world.lose(Loss::Answer);
         let reply = first.send(&last).await;
-        assert!(matches!(reply, CommitResult::ReplyLost { .. }), "{doubts:?}: {reply:?}");
+        assert!(matches!(reply, CommitResult::ResponseLost { .. }), "{doubts:?}: {reply:?}");
         let head_status = first.store.read_head().await;
         assert!(
             matches!(head_status, Ok(HeadStatus::At { head, .. }) if head == last.to),

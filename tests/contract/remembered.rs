@@ -45,7 +45,7 @@ impl StoreFixture for Remembered {
 
     fn contents(&self) -> BoxFuture<'_, Contents> {
         let held = self.store.contents();
-        let rows = held.tables.get(self.tab()).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        let rows = held.data_tabs.get(self.tab()).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
         let data = rows.iter().map(|row| row.cells.iter().filter_map(|(name, cell)| named(name, cell)).collect());
         let processed = held.processed.iter().map(|(key, version, run)| {
             let cells = [("key", key.as_str()), ("version", &version.0), ("state", "done"), ("run", run)];
@@ -66,7 +66,7 @@ impl StoreFixture for Remembered {
     fn write_action<'a>(&'a self, key: &'a str, text: &'a str) -> BoxFuture<'a, bool> {
         let key = Key::new(key).expect("a key");
         self.store.edit_contents(|contents| match RequestedAction::parse(text) {
-            Some(action) => drop(contents.asked.insert(key, action)),
+            Some(action) => drop(contents.requested_actions.insert(key, action)),
             None => drop(contents.unknown_actions.insert(key)),
         });
         Box::pin(std::future::ready(true))

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use sheetkeep::grid::Cell;
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitResult, ItemResult, NewTable};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitResult, ItemResult, NewTab};
 use sheetkeep::ledger::commit::commit_chain::HaltReason;
 use sheetkeep::ledger::commit::commit_resolution::{HeadStatus, Resolution};
-use sheetkeep::ledger::commit::row_deletion::{HistoryLoss, RowDeletion, TabKind, hash_failure_row, hash_key_row};
+use sheetkeep::ledger::commit::row_deletion::{HistoryLoss, RowDeletion, hash_failure_row, hash_key_row};
 use sheetkeep::ledger::items::failure::{ActionAnswer, Failure, FailureState};
 use sheetkeep::ledger::items::key::Version;
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::Fence;
 use sheetkeep::ledger::leases::row_order::read_run_cell;
+use sheetkeep::ledger::rows::tab_kind::TabKind;
 use sheetkeep::ledger::runs::run::{Run, RunStatus};
 use sheetkeep::ledger::state::snapshot::Snapshot;
 use sheetkeep::port::store::{MisplacedWrites, Store};
@@ -70,7 +71,7 @@ fn refused_by_the_guard(reply: &CommitResult) -> bool {
 async fn nothing_loads_as_nothing(ground: &dyn StoreFixture) {
     let store = ground.store();
     let loaded = store.load().await.expect("it can be read");
-    assert!(loaded.snapshot.is_none() && loaded.tables.is_empty() && !loaded.spreadsheet.is_empty());
+    assert!(loaded.snapshot.is_none() && loaded.data_tabs.is_empty() && !loaded.spreadsheet.is_empty());
     assert_eq!(store.read_head().await.expect("it can be looked at"), HeadStatus::NotInitialized);
     assert_eq!(ground.contents().await, Contents::default());
 }
@@ -80,7 +81,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn StoreFix
     let over = Run { status: RunStatus::Partial, finished: Some(Timestamp(1_790_000_009_500)), ..writer.run.clone() };
     let changes = Changes {
         columns: Vec::new(),
-        tables: Vec::new(),
+        new_tabs: Vec::new(),
         settled: vec![
             done(&writer, "one", ""),
             ItemResult::Failed(Box::new(failed("bad", FailureState::Open))),
@@ -109,7 +110,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn StoreFix
     );
     assert!(!loaded.processed_index.is_done(&key("bad"), &Version::default()));
     assert!(loaded.anomalies.is_empty(), "{:?}", loaded.anomalies);
-    assert_eq!(loaded.tables, [(ground.tab().to_owned(), vec!["id".to_owned(), "text".to_owned()])]);
+    assert_eq!(loaded.data_tabs, [(ground.tab().to_owned(), vec!["id".to_owned(), "text".to_owned()])]);
 }
 
 async fn a_commit_from_an_older_head_is_refused_and_changes_nothing(ground: &dyn StoreFixture) {
@@ -182,8 +183,8 @@ async fn of_two_inits_one_wins(ground: &dyn StoreFixture) {
     assert_eq!((loaded.head, &loaded.state.lease.holder), (commit.to, &commit.state.lease.holder));
     let mut winner = winner;
     winner.applied(commit);
-    let table = NewTable { tab: winner.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
-    let changes = Changes { tables: vec![table], ..all_done(&winner, &["won"]) };
+    let table = NewTab { tab: winner.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
+    let changes = Changes { new_tabs: vec![table], ..all_done(&winner, &["won"]) };
     winner.put(changes).await;
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["won"]);
 }
@@ -194,7 +195,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, CommitResult::ReplyLost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::ResponseLost { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::Applied(commit.to));
     let again = writer.send(&commit).await;
@@ -204,7 +205,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture
     // The same without a look between: the copy is what finds out.
     let commit = writer.draft(all_done(&writer, &["third"]));
     ground.lose(Loss::Answer);
-    assert!(matches!(writer.send(&commit).await, CommitResult::ReplyLost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::ResponseLost { .. }));
     let again = writer.send(&commit).await;
     assert!(refused_by_the_guard(&again), "{again:?}");
     assert_eq!(head(&*writer.store).await, commit.to);
@@ -217,7 +218,7 @@ async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixtur
     if !ground.lose(Loss::Request) {
         return;
     }
-    assert!(matches!(writer.send(&commit).await, CommitResult::ReplyLost { .. }));
+    assert!(matches!(writer.send(&commit).await, CommitResult::ResponseLost { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::NotApplied);
     assert_eq!(ground.contents().await, Contents::default());
@@ -232,13 +233,13 @@ async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn StoreFixtu
     if !ground.lose(Loss::Answer) {
         return;
     }
-    assert!(matches!(writer.send(&init).await, CommitResult::ReplyLost { .. }));
+    assert!(matches!(writer.send(&init).await, CommitResult::ResponseLost { .. }));
     assert!(matches!(writer.send(&init).await, CommitResult::Refused { .. }));
     let head_status = writer.store.read_head().await.expect("it can be looked at");
     assert_eq!(writer.chain.draft_ids().resolve(head_status), Resolution::Applied(init.to));
     writer.applied(&init);
-    let table = NewTable { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
-    writer.put(Changes { tables: vec![table], ..all_done(&writer, &["first"]) }).await;
+    let table = NewTab { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
+    writer.put(Changes { new_tabs: vec![table], ..all_done(&writer, &["first"]) }).await;
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["first"]);
 }
 
@@ -334,8 +335,14 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn StoreFixtur
     let runs = [&contents.processed, &contents.failures].map(|rows| Contents::column(rows, "run"));
     let at = versions.iter().position(|version| version == "1").expect("it is there");
     let row = |at: usize| u32::try_from(at + 2).expect("few rows");
-    let removal =
-        |role, row, mark| RowDeletion { role, row, mark: Some(mark), key: None, gap: HistoryLoss::Nothing, bytes: 0 };
+    let removal = |kind, row, mark| RowDeletion {
+        kind,
+        row,
+        hash: Some(mark),
+        key: None,
+        history_loss: HistoryLoss::Nothing,
+        bytes: 0,
+    };
     let together = vec![
         removal(TabKind::Processed, row(at), hash_key_row(&["k", "1", "done", &runs[0][at]])),
         removal(
@@ -384,7 +391,7 @@ async fn a_text_that_is_no_action_is_unknown_until_it_is_answered(ground: &dyn S
     }
     let prior = async |text: &str| snapshot(&*ground.store()).await.processed_index.prior_failure(&key(text));
     let unknown = prior("a").await.expect("it is dead");
-    assert!(unknown.awaits_answer() && unknown.requested.is_none() && unknown.is_suppressed());
+    assert!(unknown.awaits_answer() && unknown.requested.is_none() && unknown.is_not_retried());
     assert!(!prior("b").await.expect("it is dead").awaits_answer());
     let answer = Failure { answered: Some(ActionAnswer::NotUnderstood), ..failures[0].clone() };
     let last_seen = answer.last_seen.add_ms(1_000);
@@ -403,7 +410,7 @@ async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn St
     let with_more = |writer: &Writer, text: &str, columns: &[&str]| {
         let mut one = done(writer, text, "");
         if let ItemResult::Done { output, .. } = &mut one {
-            output.tables[0].1[0].cells.push(("more".to_owned(), Cell::text(format!("more of {text}"))));
+            output.tabs[0].1[0].cells.push(("more".to_owned(), Cell::text(format!("more of {text}"))));
         }
         let columns = columns.iter().map(|&name| name.to_owned()).collect();
         Changes { columns, settled: vec![one], ..Changes::default() }
@@ -419,7 +426,7 @@ async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn St
     writer.put(with_more(&writer, "two", &[])).await;
     let loaded = snapshot(&*ground.store()).await;
     let columns = ["id", "text", "more"].map(str::to_owned).to_vec();
-    assert_eq!(loaded.tables, [(ground.tab().to_owned(), columns)]);
+    assert_eq!(loaded.data_tabs, [(ground.tab().to_owned(), columns)]);
     assert!(loaded.anomalies.is_empty(), "{:?}", loaded.anomalies);
     let there = ground.contents().await;
     assert_eq!(Contents::column(&there.data, "id"), ["before", "one", "two"]);

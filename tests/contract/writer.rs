@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sheetkeep::clock::Clock;
 use sheetkeep::grid::{Cell, Row};
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitResult, ItemResult, NewTable};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitResult, ItemResult, NewTab};
 use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
 use sheetkeep::ledger::commit::commit_machine::CommitEnd;
 use sheetkeep::ledger::items::failure::{Failure, FailureState};
@@ -42,7 +42,7 @@ impl Writer {
         let loaded = store.load().await.expect("the place can be read");
         let run = run(ground.job(), who);
         let me = Holder {
-            install: format!("install {who}"),
+            installation: format!("install {who}"),
             run: run.id.clone(),
             host: format!("host {who}"),
             process: None,
@@ -75,8 +75,8 @@ impl Writer {
     pub async fn settled_in(ground: &dyn StoreFixture, who: &str) -> Self {
         let mut writer = Self::open(ground, who).await;
         writer.put(Changes::default()).await;
-        let table = NewTable { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
-        writer.put(Changes { tables: vec![table], ..Changes::default() }).await;
+        let table = NewTab { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
+        writer.put(Changes { new_tabs: vec![table], ..Changes::default() }).await;
         writer
     }
 
@@ -87,13 +87,13 @@ impl Writer {
 
     /// A draft that gives the lease back if `release`.
     pub fn draft_that(&mut self, changes: Changes, release: bool) -> Commit {
-        let cursor = Some(format!("cursor {}", self.chain.draft_ids().base().map_or(0, |head| head.commit)));
+        let low_watermark = Some(format!("cursor {}", self.chain.draft_ids().base().map_or(0, |head| head.commit)));
         let terms = CommitMetadata {
             now: self.clock.now(),
             ttl_ms: 300_000,
             releases_lease: release,
             run: self.run.clone(),
-            cursor,
+            low_watermark,
         };
         self.chain.draft(self.rng.next_u64(), changes, &terms).expect("nothing is in doubt")
     }
@@ -196,7 +196,7 @@ pub fn failed(text: &str, state: FailureState) -> Failure {
         order: None,
         state,
         answered: None,
-        place: "feed:1 (record 1)".to_owned(),
+        position: "feed:1 (record 1)".to_owned(),
         payload: vec!["{\"id\":\"=1+1\"}".to_owned(), "second cell".to_owned()],
         has_whole_record: true,
     }

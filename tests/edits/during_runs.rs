@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::run_scope::RunScope;
 
 use crate::front::EmulatorProxy;
 use crate::job_fixture::JobFixture;
@@ -54,7 +54,7 @@ async fn begun(mode: WriteMode, again: ReprocessPolicy) -> JobFixture {
 /// milliseconds.
 async fn run_beside(fixture: &JobFixture, edits: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
     let (source, began_ms) = (items("2"), fixture.clock.monotonic_ms());
-    let run = fixture.run(&source, RetryScope::Default, None);
+    let run = fixture.run(&source, RunScope::Default, None);
     tokio::pin!(run);
     let report = tokio::select! {
         report = &mut run => report,

@@ -15,8 +15,8 @@ use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::ledger::state::snapshot::State;
 use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::port::store::Store as _;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::store::tabs::jobs::{JOBS, JobsView};
 use tokio::sync::oneshot;
@@ -46,7 +46,7 @@ impl HeldJob {
     }
 
     fn job(&self, approval: Approval) -> Job {
-        let mut job = self.fixture.job_on(&self.fixture.clock, RetryScope::Default);
+        let mut job = self.fixture.job_on(&self.fixture.clock, RunScope::Default);
         job = job.step(|item, _| crate::job_fixture::row_unless_bad(item, item.clone()));
         job.plan.definition.mode = "upsert".into();
         job.plan.hold.limit = Some(ChangeLimit { rows: Some(2), share: Some(20.0) });
@@ -136,16 +136,16 @@ async fn a_changed_plan_is_held_anew_and_the_tick_is_void() {
 #[tokio::test(start_paused = true)]
 async fn new_rows_are_written_and_the_place_stays_before_changes() {
     let job = HeldJob::new(0).await;
-    let before = job.state().await.cursor;
+    let before = job.state().await.low_watermark;
     let mut source = items(1, 1);
     source.extend(items(COUNT, 2).split_off(1));
     source.extend([json!({"id": "new", "v": "1"})]);
     let held = job.run(&source, Approval::None).await;
     assert_eq!((held.run.counts.new, held.rows, held.updated), (1, 1, 0));
-    assert_eq!((before.as_deref(), job.state().await.cursor.as_deref()), (Some("12"), Some("1")));
+    assert_eq!((before.as_deref(), job.state().await.low_watermark.as_deref()), (Some("12"), Some("1")));
     let approval = Approval::OfPlan(held.held.expect("it is held").code);
     assert_eq!(job.run(&source, approval).await.updated, 11);
-    assert_eq!(job.state().await.cursor.as_deref(), Some("13"));
+    assert_eq!(job.state().await.low_watermark.as_deref(), Some("13"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,7 +293,7 @@ async fn a_run_over_failures_leaves_the_held_plan_as_it_is() {
     let job = HeldJob::new(0).await;
     let held = job.run(&items(COUNT, 2), Approval::None).await.held.expect("it is held");
     let mut retry = job.job(Approval::None);
-    retry.plan.retrying = RetryScope::FailuresOnly;
+    retry.plan.scope = RunScope::FailuresOnly;
     job.fixture.run_job(&retry, job.store(5), &items(COUNT, 2)).await.expect("a run");
     assert_eq!(job.held().await.map(|plan| plan.code()), Some(held.code));
     assert!(job.shown().await.starts_with("12 of 12 rows would change"));

@@ -468,7 +468,7 @@ async fn a_version_restored_from_history_ends_the_run_and_not_the_job() {
     assert!(error.fault().passes(), "{error}");
     clock.sleep(std::time::Duration::from_mins(10)).await;
     let report = job().run(store.clone(), Values::of(items(0, 14, "1"))).await.expect("a run");
-    let (_, rows) = &store.contents().tables["Data"];
+    let (_, rows) = &store.contents().data_tabs["Data"];
     assert_eq!((report.keys, rows.len()), (14, 14));
 }
 

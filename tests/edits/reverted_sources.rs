@@ -12,7 +12,7 @@ use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::prune::RowAge;
 use sheetkeep::port::store::Store as _;
 
-use sheetkeep::runner::input::input_queue::RetryScope;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::time::Timestamp;
 
 use crate::job_fixture::{JobFixture, row_unless_bad};
@@ -32,9 +32,9 @@ impl Shop {
         Self { fixture, max_attempts: 1_000, called: Arc::default() }
     }
 
-    async fn run(&self, retrying: RetryScope, items: &[Value]) -> RunReport {
+    async fn run(&self, scope: RunScope, items: &[Value]) -> RunReport {
         let called = Arc::clone(&self.called);
-        let mut job = self.fixture.job_on(&self.fixture.clock, retrying).outside_step(move |value, context| {
+        let mut job = self.fixture.job_on(&self.fixture.clock, scope).outside_step(move |value, context| {
             called.lock().expect("no thread panics while it holds it").push(context.idempotency_key.clone());
             row_unless_bad(value, json!({"id": value["id"], "text": value["text"]}))
         });
@@ -43,7 +43,7 @@ impl Shop {
     }
 
     async fn usual(&self, items: &[Value]) -> RunReport {
-        self.run(RetryScope::Default, items).await
+        self.run(RunScope::Default, items).await
     }
 
     /// Returns the keys that programs were called with since the last call.
@@ -94,13 +94,13 @@ impl Shop {
         let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 3_600_000), deletes_keys: false };
         let (found, prepared) = self.fixture.prunable(age).await;
         assert!(found.settled_rows > 0);
-        self.fixture.run(&[], RetryScope::None, Some(prepared)).await.expect("a run");
+        self.fixture.run(&[], RunScope::None, Some(prepared)).await.expect("a run");
     }
 
     /// Returns whether a scan of the sheet finds manual edits of Processed, as fsck does.
     async fn edited(&self) -> bool {
         let loaded = self.fixture.store(7).load().await.expect("a load").snapshot.expect("it has run");
-        loaded.stored_checksum != loaded.state.processed || !loaded.state.redo.is_empty()
+        loaded.stored_checksum != loaded.state.processed || !loaded.state.keys_to_reprocess.is_empty()
     }
 
     /// Runs as usual. Returns the report and its notes.
@@ -179,7 +179,7 @@ async fn a_failure_is_over_when_its_source_goes_back() {
             assert_eq!(states, [state, "recovered"], "{case}");
             assert_eq!(errors[1], "over: the source is back at version \"1\", which is done", "{case}");
             shop.called();
-            shop.run(RetryScope::FailuresOnly, &[item("1")]).await;
+            shop.run(RunScope::FailuresOnly, &[item("1")]).await;
             shop.usual(&[item("1")]).await;
             assert_eq!((shop.called(), shop.texts().await), (vec![], vec!["text 1".to_owned()]), "{case}");
             // The version may recur, and is tried again.
@@ -197,7 +197,7 @@ async fn a_retry_writes_nothing_over_a_source_that_went_back() {
         shop.usual(&[bad("2")]).await;
         shop.correct(0, &bad("2")).await;
         shop.called();
-        let report = shop.run(RetryScope::FailuresOnly, &[item("1")]).await;
+        let report = shop.run(RunScope::FailuresOnly, &[item("1")]).await;
         assert_eq!((report.open_failures, shop.called()), (0, vec![]), "{mode:?} {again:?}");
         assert_eq!(shop.texts().await, ["text 1"], "{mode:?} {again:?}");
     }

@@ -14,8 +14,8 @@ use sheetkeep::ledger::items::write_mode::Delivery;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
 use sheetkeep::port::step::StepError;
 use sheetkeep::retry::RetryPolicy;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
@@ -79,11 +79,11 @@ impl JournalFixture {
     async fn run_for(
         &mut self,
         ms: u64,
-        retrying: RetryScope,
+        scope: RunScope,
         items: &[Value],
     ) -> (Option<Result<RunReport, RunError>>, Vec<String>) {
         let mut job = self.job();
-        job.plan.retrying = retrying;
+        job.plan.scope = scope;
         let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let ended = tokio::select! {
@@ -96,7 +96,7 @@ impl JournalFixture {
     }
 
     async fn run(&mut self, items: &[Value]) -> (Result<RunReport, RunError>, Vec<String>) {
-        let (ended, notes) = self.run_for(u64::MAX / 4, RetryScope::Default, items).await;
+        let (ended, notes) = self.run_for(u64::MAX / 4, RunScope::Default, items).await;
         (ended.expect("the run was not killed"), notes)
     }
 
@@ -212,7 +212,7 @@ async fn killed_anywhere_each_key_has_one_row_and_results_are_kept() {
     for at_ms in (0..6_000).step_by(250) {
         let mut fixture = JournalFixture::new(false);
         fixture.proxy.slow_down(Duration::from_millis(300));
-        let (ended, _) = fixture.run_for(at_ms, RetryScope::Default, &items(8)).await;
+        let (ended, _) = fixture.run_for(at_ms, RunScope::Default, &items(8)).await;
         let last = fixture.run(&items(8)).await.0.expect("a run that ends");
         assert_eq!(last.keys, 8, "{at_ms}: {ended:?}");
         let mut rows = fixture.column("Data", "id").await;
@@ -231,7 +231,7 @@ async fn at_most_once_no_step_runs_twice_and_doubts_are_reported() {
         fixture.proxy.slow_down(Duration::from_millis(300));
         // No disk: only what was begun is known.
         for kill in [at_ms, at_ms / 2] {
-            fixture.run_for(kill, RetryScope::Default, &items(30)).await;
+            fixture.run_for(kill, RunScope::Default, &items(30)).await;
             fixture.disk = tempfile::tempdir().expect("a directory");
         }
         let last = fixture.run(&items(30)).await.0.expect("a run that ends");
@@ -254,12 +254,12 @@ async fn at_most_once_no_step_runs_twice_and_doubts_are_reported() {
 async fn what_is_in_doubt_is_done_when_a_user_asks_for_it() {
     let mut fixture = JournalFixture::new(true);
     fixture.proxy.slow_down(Duration::from_millis(300));
-    fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
+    fixture.run_for(2_250, RunScope::Default, &items(30)).await;
     fixture.disk = tempfile::tempdir().expect("a directory");
     fixture.run(&items(30)).await.0.expect("a run that ends");
     let listed = fixture.column("Failures j", "key").await;
     assert!(!listed.is_empty(), "nothing was in doubt");
-    let (ended, _) = fixture.run_for(u64::MAX / 4, RetryScope::FailuresOnly, &[]).await;
+    let (ended, _) = fixture.run_for(u64::MAX / 4, RunScope::FailuresOnly, &[]).await;
     let report = ended.expect("the run was not killed").expect("a run that ends");
     assert_eq!((report.keys, report.exhausted_failures, report.run.counts.recovered), (30, 0, listed.len() as u64));
 }
@@ -281,7 +281,7 @@ async fn at_most_once_a_result_kept_on_this_machine_is_not_in_doubt() {
 async fn a_doubt_about_an_item_missing_from_the_source_is_reported() {
     let mut fixture = JournalFixture::new(true);
     fixture.proxy.slow_down(Duration::from_millis(300));
-    fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
+    fixture.run_for(2_250, RunScope::Default, &items(30)).await;
     fixture.disk = tempfile::tempdir().expect("a directory");
     let report = fixture.run(&[]).await.0.expect("a run that ends");
     assert!(report.exhausted_failures > 0);
@@ -293,13 +293,13 @@ async fn a_doubt_about_an_item_missing_from_the_source_is_reported() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_only_forgets_leaves_journal_and_doubts() {
-    for retrying in [RetryScope::None, RetryScope::Reprocess] {
+    for scope in [RunScope::None, RunScope::Reprocess] {
         let mut fixture = JournalFixture::new(true);
         fixture.run(&[]).await.0.expect("a first run");
         fixture.faults("on=writes,do=fail,status=503,skip=2,times=1000");
         fixture.run(&items(5)).await.0.expect_err("the service is down");
         fixture.faults("");
-        let (ended, _) = fixture.run_for(u64::MAX / 4, retrying, &[]).await;
+        let (ended, _) = fixture.run_for(u64::MAX / 4, scope, &[]).await;
         let report = ended.expect("the run was not killed").expect("a run that ends");
         assert_eq!((fixture.journals().len(), report.keys, report.exhausted_failures), (1, 0, 0));
         let report = fixture.run(&items(5)).await.0.expect("a run");

@@ -11,8 +11,8 @@ use sheetkeep::ledger::items::key::Key;
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
@@ -36,13 +36,13 @@ impl FailureFixture {
         Self { proxy: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
     }
 
-    async fn run(&self, retrying: RetryScope, items: &[Value]) -> Result<RunReport, RunError> {
+    async fn run(&self, scope: RunScope, items: &[Value]) -> Result<RunReport, RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
             None => Ok(vec![json!({"id": value["id"], "n": value["n"]})]),
         });
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
-        (job.plan.retrying, job.plan.max_attempts) = (retrying, self.max_attempts);
+        (job.plan.scope, job.plan.max_attempts) = (scope, self.max_attempts);
         let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let report = job.run(store, Values::of(items.to_vec())).await;
@@ -51,7 +51,7 @@ impl FailureFixture {
     }
 
     async fn usual(&self, items: &[Value]) -> RunReport {
-        self.run(RetryScope::Default, items).await.expect("a run that ends")
+        self.run(RunScope::Default, items).await.expect("a run that ends")
     }
 
     /// Returns the rows of a tab, each as its cells under these headers.
@@ -125,7 +125,7 @@ async fn retry_failures_processes_only_failures() {
     let fixture = FailureFixture::new();
     fixture.usual(&[bad("a"), bad("b"), good("c")]).await;
     fixture.type_in(0, "payload", &good("a").to_string()).await;
-    let report = fixture.run(RetryScope::FailuresOnly, &[good("never read")]).await.expect("a run that ends");
+    let report = fixture.run(RunScope::FailuresOnly, &[good("never read")]).await.expect("a run that ends");
     let counts = report.run.counts;
     assert_eq!((counts.read, counts.new, counts.recovered, counts.failed), (2, 1, 1, 1));
     let rows = fixture.failure_rows().await;
@@ -274,15 +274,15 @@ async fn failures_are_retried_or_skipped_by_name() {
     let fixture = FailureFixture::new();
     fixture.usual(&[bad("a"), bad("b")]).await;
     let report =
-        fixture.run(RetryScope::Selected(vec![key("a")], RequestedAction::Skip), &[]).await.expect("a run that ends");
+        fixture.run(RunScope::Selected(vec![key("a")], RequestedAction::Skip), &[]).await.expect("a run that ends");
     assert_eq!((report.run.counts.read, report.run.counts.skipped), (1, 1));
     let report =
-        fixture.run(RetryScope::Selected(vec![key("b")], RequestedAction::Retry), &[]).await.expect("a run that ends");
+        fixture.run(RunScope::Selected(vec![key("b")], RequestedAction::Retry), &[]).await.expect("a run that ends");
     assert_eq!((report.run.counts.read, report.run.counts.failed), (1, 1));
     let rows = fixture.failure_rows().await;
     assert_eq!(rows[2..], failure_rows(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
     let error = fixture
-        .run(RetryScope::Selected(vec![key("zzz")], RequestedAction::Retry), &[])
+        .run(RunScope::Selected(vec![key("zzz")], RequestedAction::Retry), &[])
         .await
         .expect_err("no such failure");
     assert!(matches!(error, RunError::NoFailure { .. }) && error.to_string().contains("\"zzz\""), "{error}");

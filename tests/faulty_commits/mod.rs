@@ -113,14 +113,14 @@ fn command(held: &mut MemoryContents, keys: &[&str]) {
     for text in keys {
         let key = Key::new(*text).expect("a usable key");
         let row = Row { cells: vec![("id".to_owned(), Cell::text(*text))] };
-        held.tables.entry("Data".to_owned()).or_default().1.push(row);
+        held.data_tabs.entry("Data".to_owned()).or_default().1.push(row);
         held.processed.push((key, Version::default(), "a command".to_owned()));
     }
 }
 
 /// Ids of the rows in the data tab, sorted.
 fn ids(store: &MemoryStore) -> Vec<String> {
-    let tables = store.contents().tables;
+    let tables = store.contents().data_tabs;
     let rows = tables.get("Data").map(|(_, rows)| rows.clone()).unwrap_or_default();
     let mut ids: Vec<_> = rows.iter().map(|row| format!("{:?}", row.get("id"))).collect();
     ids.sort();
@@ -166,7 +166,7 @@ async fn a_lost_batch_that_arrives_before_a_load_is_counted_once() {
         let late = Arc::new(Mutex::new(None));
         let kept = Arc::clone(&late);
         let between = meddled(&clock, &store, move |n, commit, _| match n.checked_sub(nth) {
-            Some(0) => Some(CommitResult::ReplyLost { why: "it is on its way".to_owned() }),
+            Some(0) => Some(CommitResult::ResponseLost { why: "it is on its way".to_owned() }),
             Some(1) => {
                 *kept.lock().expect("no thread panics while it holds it") = Some(commit.clone());
                 Some(CommitResult::Refused { part: CommitPart::Layout, why: "a tab moved".to_owned() })
@@ -211,7 +211,7 @@ async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
     let (clock, store, mut job) = world();
     job.plan.max_rows = 8;
     let small = meddled(&clock, &store, |_, commit, _| {
-        let cursor: usize = commit.state.cursor.as_deref().map_or(0, |text| text.parse().expect("a number"));
+        let cursor: usize = commit.state.low_watermark.as_deref().map_or(0, |text| text.parse().expect("a number"));
         if commit.changes.settled.len() > 3 {
             return Some(CommitResult::TooLarge);
         }
@@ -221,7 +221,7 @@ async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
     });
     let report = job.run(small, items(20)).await.expect("a clean run");
     assert_eq!((report.run.counts.new, ids(&store).len()), (20, 20));
-    assert_eq!(store.contents().state.cursor.as_deref(), Some("20"));
+    assert_eq!(store.contents().state.low_watermark.as_deref(), Some("20"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -270,7 +270,7 @@ async fn a_batch_counts_rows_and_not_items() {
     let mut job = job.step(|value: &Value, _| Ok(vec![value.clone(), value.clone(), value.clone()]));
     job.plan.max_rows = 7;
     let small = meddled(&clock, &store, |_, commit, _| {
-        assert!(commit.changes.rows() <= 7, "{} rows in one commit", commit.changes.rows());
+        assert!(commit.changes.count_rows() <= 7, "{} rows in one commit", commit.changes.count_rows());
         None
     });
     job.run(small, items(10)).await.expect("a clean run");
@@ -298,7 +298,7 @@ impl StoreLayer for SlowToRespond {
                 return reply;
             }
             self.clock.sleep(Duration::from_secs(90)).await;
-            CommitResult::ReplyLost { why: "no complete response came within 90 s".to_owned() }
+            CommitResult::ResponseLost { why: "no complete response came within 90 s".to_owned() }
         })
     }
 }

@@ -12,8 +12,8 @@ use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
@@ -48,10 +48,10 @@ impl JobFixture {
     }
 
     /// Returns a job of this fixture on a machine with this clock. It has no steps.
-    pub fn job_on(&self, clock: &Arc<dyn Clock>, retrying: RetryScope) -> Job {
+    pub fn job_on(&self, clock: &Arc<dyn Clock>, scope: RunScope) -> Job {
         let mut job = Job::new(Arc::clone(clock));
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
-        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.mode, self.max_rows, retrying);
+        (job.plan.mode, job.plan.max_rows, job.plan.scope) = (self.mode, self.max_rows, scope);
         job
     }
 
@@ -71,16 +71,16 @@ impl JobFixture {
     pub async fn run(
         &self,
         items: &[Value],
-        retrying: RetryScope,
+        scope: RunScope,
         prepared: Option<PreparedChanges>,
     ) -> Result<RunReport, RunError> {
-        let mut job = self.job_on(&self.clock, retrying).step(|item, _| row_unless_bad(item, item.clone()));
+        let mut job = self.job_on(&self.clock, scope).step(|item, _| row_unless_bad(item, item.clone()));
         job.prepared = prepared;
         self.run_job(&job, self.store(job.seed), items).await
     }
 
     pub async fn usual(&self, items: &[Value]) -> RunReport {
-        self.run(items, RetryScope::Default, None).await.expect("a run")
+        self.run(items, RunScope::Default, None).await.expect("a run")
     }
 
     /// Everything that can be listed.
@@ -106,7 +106,7 @@ impl JobFixture {
             ScanScope { reads_failures: true, reads_runs: true, reads_predecessors: true, ..ScanScope::default() };
         let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
         let ends = store.measure_tabs().await.expect("the ends of its tabs");
-        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
+        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, reprocess_policy: self.again }, age);
         let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.changes.clone() };
         (found, prepared)
     }

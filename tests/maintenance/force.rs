@@ -8,8 +8,8 @@ use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::reprocess::{ReprocessPlan, plan_reprocess};
 use sheetkeep::maintain::reset::plan_reset;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 
 use crate::job_fixture::JobFixture;
@@ -28,7 +28,7 @@ impl JobFixture {
         let (listing, found) = self.would(items).await;
         if !found.settled.is_empty() {
             let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-            self.run(items, RetryScope::Reprocess, Some(prepared)).await.expect("the keys are forgotten");
+            self.run(items, RunScope::Reprocess, Some(prepared)).await.expect("the keys are forgotten");
         }
         self.usual(items).await
     }
@@ -50,7 +50,7 @@ impl JobFixture {
         let found = plan_reset(&listing, self.again, self.clock.now());
         if !found.settled.is_empty() {
             let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-            self.run(&[], RetryScope::None, Some(prepared)).await.expect("it is forgotten");
+            self.run(&[], RunScope::None, Some(prepared)).await.expect("it is forgotten");
         }
         (found.keys, found.failures)
     }
@@ -84,7 +84,7 @@ async fn a_forced_run_appends_each_key_again_or_overwrites_its_row() {
                 WriteMode::Upsert => assert_eq!(notes, each("second"), "{again:?}"),
             }
             assert_eq!(fixture.usual(&items("third")).await.run.counts.new, 0);
-            assert!(fixture.listing().await.snapshot.state.forced.is_empty(), "it is over");
+            assert!(fixture.listing().await.snapshot.state.reprocess_runs.is_empty(), "it is over");
         }
     }
 }
@@ -113,7 +113,7 @@ async fn a_forced_run_killed_and_repeated_does_each_key_once_more() {
             // It may die a second time, at another point.
             Box::pin(fixture.force_for(answers / 2, &items("second"))).await;
             let (_, found) = fixture.would(&items("second")).await;
-            if !fixture.listing().await.snapshot.state.forced.is_empty() {
+            if !fixture.listing().await.snapshot.state.reprocess_runs.is_empty() {
                 assert_eq!((found.again + found.over, found.fresh), (5, 0), "after {answers}");
             }
             if fixture.column("Data", "note").await.len() < 10 {
@@ -137,7 +137,7 @@ async fn a_plain_run_completes_a_forced_one_that_was_killed() {
         let forgotten =
             fixture.column("Processed j", "state").await.iter().filter(|state| *state == "forgotten").count();
         assert_eq!(fixture.column("Data", "note").await.len(), 5 + forgotten, "after {answers} answers");
-        assert!(fixture.listing().await.snapshot.state.forced.is_empty());
+        assert!(fixture.listing().await.snapshot.state.reprocess_runs.is_empty());
     }
 }
 
@@ -156,7 +156,10 @@ async fn after_a_reset_everything_is_done_again_once() {
         assert_eq!((report.open_failures, report.run.counts.new), (2, 0));
         assert_eq!(fixture.reset().await, (5, 2));
         let listing = fixture.listing().await;
-        assert_eq!((listing.snapshot.processed_index.keys(), listing.snapshot.processed_index.open_failures()), (0, 0));
+        assert_eq!(
+            (listing.snapshot.processed_index.count_keys(), listing.snapshot.processed_index.open_failures()),
+            (0, 0)
+        );
         assert_eq!(fixture.column("Data", "note").await, each("first"), "rows of data stay");
         assert_eq!(fixture.reset().await, (0, 0), "there is nothing left");
         let report = fixture.usual(&with_failures("second")).await;

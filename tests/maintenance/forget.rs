@@ -11,8 +11,8 @@ use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::port::store::Store;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
@@ -49,7 +49,7 @@ impl RevokeFixture {
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, 3);
         if prepared.is_some() {
-            job.plan.retrying = RetryScope::None;
+            job.plan.scope = RunScope::None;
         }
         job.prepared = prepared;
         let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await;

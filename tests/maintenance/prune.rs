@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::ledger::commit::changes::ItemResult;
-use sheetkeep::ledger::commit::row_deletion::TabKind;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::rows::tab_kind::TabKind;
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::prune::{PrunePlan, RowAge, count_yielded};
 use sheetkeep::maintain::reprocess::plan_reprocess;
 use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::rng::Rng;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::system::SeededRng;
 
 use crate::front::EmulatorProxy;
@@ -32,7 +32,7 @@ fn items(ids: &[&str], version: &str) -> Vec<Value> {
 
 impl JobFixture {
     async fn take_out(&self, prepared: PreparedChanges) -> Result<RunReport, RunError> {
-        self.run(&[], RetryScope::None, Some(prepared)).await
+        self.run(&[], RunScope::None, Some(prepared)).await
     }
 
     /// Does what `prune --yes` does, as often as necessary.
@@ -59,7 +59,7 @@ impl JobFixture {
             from: Some(listing.snapshot.head),
             settled: plan_reset(&listing, again, fixture.clock.now()).settled,
         };
-        fixture.run(&[], RetryScope::None, Some(prepared)).await.expect("all is forgotten");
+        fixture.run(&[], RunScope::None, Some(prepared)).await.expect("all is forgotten");
         fixture.usual(&items(&["a", "b", "c", "x"], "1")).await;
         fixture.clock.sleep(10 * DAY).await;
         fixture.usual(&[items(&["d"], "1"), vec![json!({"id": "y", "v": "1", "bad": "no"})]].concat()).await;
@@ -279,7 +279,7 @@ impl JobFixture {
     /// Returns the runs that these changes leave alone.
     async fn runs_that_stay(&self, prepared: &PreparedChanges) -> Vec<String> {
         let removals: Vec<_> = prepared.settled.iter().flat_map(ItemResult::removals).collect();
-        let goes = |row: u32| removals.iter().any(|one| one.role == TabKind::Runs && one.row == row);
+        let goes = |row: u32| removals.iter().any(|one| one.kind == TabKind::Runs && one.row == row);
         self.listing().await.runs.into_iter().filter(|(row, _)| !goes(*row)).map(|(_, run)| run.id).collect()
     }
 
@@ -305,7 +305,7 @@ impl JobFixture {
             plan_reprocess(&listing, self.again, &mut Values::of(items(&[id], "1")), &ById).await.expect("a source");
         let count = found.settled.len();
         let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-        self.run(&items(&[id], "1"), RetryScope::Reprocess, Some(prepared)).await.expect("it is forgotten");
+        self.run(&items(&[id], "1"), RunScope::Reprocess, Some(prepared)).await.expect("it is forgotten");
         self.usual(&items(&[id], "1")).await;
         count
     }
@@ -428,7 +428,11 @@ async fn whatever_users_move_no_key_failure_or_run_is_lost() {
             fixture.clock.sleep(Duration::from_mins(10)).await;
             let listing = fixture.listing().await;
             put_back += listing.snapshot.anomalies.iter().filter(|one| one.message.contains("restored below")).count();
-            assert_eq!(listing.snapshot.processed_index.keys(), 5, "seed {seed}: of {meant} rows some were missed");
+            assert_eq!(
+                listing.snapshot.processed_index.count_keys(),
+                5,
+                "seed {seed}: of {meant} rows some were missed"
+            );
             assert_eq!(listing.snapshot.processed_index.open_failures(), 1, "seed {seed}");
             assert_eq!(listing.snapshot.stored_checksum, listing.snapshot.state.processed, "seed {seed}");
             let runs: Vec<_> = listing.runs.iter().map(|(_, run)| &run.id).collect();

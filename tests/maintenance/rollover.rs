@@ -16,8 +16,8 @@ use sheetkeep::maintain::reprocess::plan_reprocess;
 use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, plan_rollover};
 use sheetkeep::port::store::Store;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
@@ -58,12 +58,12 @@ impl Estate {
         &self,
         at: usize,
         items: &[Value],
-        retrying: RetryScope,
+        scope: RunScope,
         prepared: Option<PreparedChanges>,
         rollover: Option<Rollover>,
     ) -> Result<RunReport, RunError> {
         let given = Arc::clone(&self.given);
-        let mut job = self.fixture.job_on(&self.fixture.clock, retrying).step(move |item, context| {
+        let mut job = self.fixture.job_on(&self.fixture.clock, scope).step(move |item, context| {
             given.lock().expect("no thread panics while it holds it").push(context.idempotency_key.clone());
             row_unless_bad(item, item.clone())
         });
@@ -73,7 +73,7 @@ impl Estate {
     }
 
     async fn run(&self, at: usize, items: &[Value]) -> Result<RunReport, RunError> {
-        self.run_for(at, items, RetryScope::Default, None, None).await
+        self.run_for(at, items, RunScope::Default, None, None).await
     }
 
     async fn listing(&self, at: usize) -> ScannedTabs {
@@ -96,7 +96,7 @@ impl Estate {
     async fn begin(&self, from: usize) -> ScannedTabs {
         let (old, prepared, _) = self.would(from).await.expect("nothing is against it");
         let into = Rollover::FirstRun(Predecessors::from_state(&old.snapshot.state, &self.ids[from]));
-        self.run_for(from + 1, &[], RetryScope::None, prepared, Some(into)).await.expect("a beginning");
+        self.run_for(from + 1, &[], RunScope::None, prepared, Some(into)).await.expect("a beginning");
         old
     }
 
@@ -104,7 +104,7 @@ impl Estate {
     async fn leave(&self, from: usize, old: &ScannedTabs) -> Result<RunReport, RunError> {
         let prepared = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
         let out = Rollover::LastRun(self.ids[from + 1].clone());
-        self.run_for(from, &[], RetryScope::None, Some(prepared), Some(out)).await
+        self.run_for(from, &[], RunScope::None, Some(prepared), Some(out)).await
     }
 
     /// Does what `rollover --yes` does.
@@ -289,7 +289,7 @@ async fn keys_of_an_earlier_spreadsheet_can_be_forgotten() {
         .expect("a source");
     assert_eq!((found.again, found.fresh), (1, 1));
     let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-    estate.run_for(1, &[], RetryScope::Reprocess, Some(prepared), None).await.expect("a is forgotten");
+    estate.run_for(1, &[], RunScope::Reprocess, Some(prepared), None).await.expect("a is forgotten");
     let report = estate.run(1, &items).await.expect("a run");
     assert_eq!((report.run.counts.new, report.keys), (2, 3));
     assert_eq!(estate.run(1, &items).await.expect("a run").run.counts.new, 0);
@@ -324,7 +324,7 @@ async fn what_prevents_a_move_is_reported() {
     let (from, other) = (&estate.ids[0], &estate.ids[2]);
     let out = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
     let order = Some(Rollover::LastRun(other.clone()));
-    estate.run_for(0, &[], RetryScope::None, Some(out), order).await.expect("it names a place that was emptied since");
+    estate.run_for(0, &[], RunScope::None, Some(out), order).await.expect("it names a place that was emptied since");
     let now = estate.fixture.clock.now();
     let found = plan_rollover(&estate.listing(0).await, None, from, other, now).map(|_| ());
     assert_eq!(found, Err(RolloverRefusal::NothingLeft(other.clone())));
@@ -347,7 +347,7 @@ impl Estate {
             let prepared = estate.prunable(0, false).await;
             estate.fixture.proxy.sort_upside_down("Failures j").await;
             tokio::select! {
-                _ = estate.run_for(0, &[], RetryScope::None, Some(prepared), None) => {},
+                _ = estate.run_for(0, &[], RunScope::None, Some(prepared), None) => {},
                 () = estate.fixture.proxy.after_calls(answers) => {},
             }
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
@@ -392,11 +392,11 @@ async fn a_key_forgotten_after_a_move_stays_forgotten_after_prune() {
     let listing = estate.listing(1).await;
     let settled = plan_reset(&listing, ReprocessPolicy::EachVersion, estate.fixture.clock.now()).settled;
     let prepared = PreparedChanges { from: Some(listing.snapshot.head), settled };
-    estate.run_for(1, &[], RetryScope::None, Some(prepared), None).await.expect("a reset");
-    assert_eq!(estate.listing(1).await.snapshot.processed_index.keys(), 0);
+    estate.run_for(1, &[], RunScope::None, Some(prepared), None).await.expect("a reset");
+    assert_eq!(estate.listing(1).await.snapshot.processed_index.count_keys(), 0);
     estate.fixture.clock.sleep(10 * DAY).await;
     let prepared = estate.prunable(1, true).await;
-    estate.run_for(1, &[], RetryScope::None, Some(prepared), None).await.expect("rows are taken out");
+    estate.run_for(1, &[], RunScope::None, Some(prepared), None).await.expect("rows are taken out");
     assert_eq!(estate.run(1, &[item("a", "1")]).await.expect("a run").run.counts.new, 1);
 }
 
@@ -423,7 +423,7 @@ async fn a_missing_earlier_spreadsheet_stops_the_job() {
     assert!(matches!(&ended, Err(error) if error.to_string().contains(&estate.ids[1])), "{ended:?}");
     let left =
         estate.store(2, 9).allow_missing_predecessors(true).load().await.expect("a load").snapshot.expect("it has run");
-    assert!(left.state.previous.is_empty() && left.anomalies.iter().any(|one| one.message.contains("left behind")));
+    assert!(left.state.predecessors.is_empty() && left.anomalies.iter().any(|one| one.message.contains("left behind")));
     let job = Job::new(Arc::clone(&estate.fixture.clock)).step(|value, _| Ok(vec![value.clone()]));
     let report =
         job.run(estate.store(2, 9).allow_missing_predecessors(true), Values::of(items.to_vec())).await.expect("a run");

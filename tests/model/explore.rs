@@ -139,7 +139,7 @@ fn reply_of(n: u8) -> CommitResult {
         1 => refused(CommitPart::Guard),
         2 => refused(CommitPart::Layout),
         3 => refused(CommitPart::Content),
-        4 => CommitResult::ReplyLost { why: String::new() },
+        4 => CommitResult::ResponseLost { why: String::new() },
         _ => CommitResult::NotExecuted { fault: Fault::Throttled, is_proxy_error: false, why: String::new() },
     }
 }

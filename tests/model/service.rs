@@ -12,6 +12,7 @@ use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::Fence;
 use sheetkeep::ledger::leases::row_order::{RowOrder, run_cell};
 use sheetkeep::ledger::rows::row_codec::{DONE, encode_processed_row};
+use sheetkeep::ledger::rows::tab_kind::name_processed_tab;
 use sheetkeep::ledger::state::snapshot::{RowChecksum, State};
 use sheetkeep::store::guard::guard_kind::{GuardKind, GuardSupport};
 use sheetkeep::store::guard::head_guard::{self, BatchStep, ListedRange, ListedTab, StateLocation};
@@ -207,7 +208,7 @@ impl Sheet {
             }
             BatchStep::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
             BatchStep::MakeTabs => {
-                let title = head_guard::name_processed_tab(JOB);
+                let title = name_processed_tab(JOB);
                 check(!taken_tab(self, PROCESSED, &title))?;
                 self.add_tab(PROCESSED, &title);
                 self.inits += 1;

@@ -21,7 +21,7 @@ use sheetkeep::ledger::processed::processed_set::ProcessedSet;
 use sheetkeep::ledger::runs::run::{Run, Trigger};
 use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
 use sheetkeep::store::guard::guard_kind::GuardSupport;
-use sheetkeep::store::guard::guard_probe::{self, GuardProof};
+use sheetkeep::store::guard::guard_probe::{self, GuardProbeResult};
 use sheetkeep::store::guard::head_guard::{self, BatchStep, StateLocation};
 use sheetkeep::store::guard::strategy::GuardStrategy;
 use sheetkeep::time::Timestamp;
@@ -153,7 +153,7 @@ impl Runner {
     }
 
     fn me(&self) -> Holder {
-        Holder { install: self.who.to_string(), run: run_name(self.writer()), host: String::new(), process: None }
+        Holder { installation: self.who.to_string(), run: run_name(self.writer()), host: String::new(), process: None }
     }
 
     fn nonce(&self, rules: Rules) -> u64 {
@@ -205,8 +205,8 @@ impl Runner {
             (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
                 let place = session.place.as_ref()?;
                 match guard_probe::evaluate_probe(place, name_refused, tab_refused) {
-                    GuardProof::NoGuard => Stage::Stopped("nothing guards"),
-                    GuardProof::Guard(proof) => {
+                    GuardProbeResult::NoGuard => Stage::Stopped("nothing guards"),
+                    GuardProbeResult::Guard(proof) => {
                         note = Some((place.tab, proof));
                         session.guard_strategy.record_support(proof);
                         next.draft(rules, *session, None)
@@ -327,7 +327,8 @@ impl Runner {
         let nonce = self.nonce(rules);
         self.drafts += 1;
         let run = run(self.writer());
-        let terms = CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, releases_lease: release, run, cursor: None };
+        let terms =
+            CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, releases_lease: release, run, low_watermark: None };
         let Commit { from, to, kind, state, .. } =
             session.chain.draft(nonce, changes(keys), &terms).expect("nothing new is drafted while in doubt");
         let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };
@@ -446,16 +447,16 @@ pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
 fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
     let rows = keys.processed.iter().map(|(one, ..)| (key(*one).fingerprint(), Version::default().hash())).collect();
     let book = ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new());
-    let (tables, gone, anomalies) = (Vec::new(), Vec::new(), Vec::new());
+    let (data_tabs, gone, anomalies) = (Vec::new(), Vec::new(), Vec::new());
     Snapshot {
         stored_checksum: state.processed,
         state,
         head,
         processed_index: book,
-        tables,
+        data_tabs,
         deleted_columns: gone,
         anomalies,
-        not_yet_left: None,
+        active_predecessor: None,
     }
 }
 

@@ -20,7 +20,7 @@ use sheetkeep::ledger::runs::expectation::{CountRange, Expectations};
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::alert_recorder::RunAlerts;
-use sheetkeep::runner::input::input_queue::RetryScope;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
 use sheetkeep::time::Timestamp;
 
@@ -47,8 +47,8 @@ struct JobOfTheWeek {
 
 impl JobOfTheWeek {
     fn new(name: &'static str, cron: &str, start: &str) -> Self {
-        let slack = Route { name: "slack".into(), least: Some(Severity::Warning), joins: true };
-        let mail = Route { name: "mail".into(), least: None, joins: true };
+        let slack = Route { name: "slack".into(), min_severity: Some(Severity::Warning), can_join_messages: true };
+        let mail = Route { name: "mail".into(), min_severity: None, can_join_messages: true };
         Self {
             name,
             rig: ScheduledRig::new(cron, start, 0),
@@ -86,21 +86,21 @@ impl JobOfTheWeek {
         let seed = self.rig.next_seed();
         match self.rig.next_step(host, seed).await {
             DueStep::NotDue { .. } | DueStep::Active { .. } => {}
-            DueStep::Run(due) => self.run(host, seed, items, Some(*due), RetryScope::Default, true).await,
-            DueStep::Record(due) => self.run(host, seed, Vec::new(), Some(*due), RetryScope::None, true).await,
+            DueStep::Run(due) => self.run(host, seed, items, Some(*due), RunScope::Default, true).await,
+            DueStep::Record(due) => self.run(host, seed, Vec::new(), Some(*due), RunScope::None, true).await,
         }
     }
 
     /// A run that a person starts.
     async fn run_by_hand(&self, items: Vec<Value>) {
         let seed = self.rig.next_seed();
-        self.run("by hand", seed, items, None, RetryScope::Default, true).await;
+        self.run("by hand", seed, items, None, RunScope::Default, true).await;
     }
 
     /// A run whose process is killed between its last commit and its message.
     async fn run_and_die(&self, items: Vec<Value>) {
         let seed = self.rig.next_seed();
-        self.run("by hand", seed, items, None, RetryScope::Default, false).await;
+        self.run("by hand", seed, items, None, RunScope::Default, false).await;
     }
 
     async fn run(
@@ -109,13 +109,13 @@ impl JobOfTheWeek {
         seed: u64,
         items: Vec<Value>,
         due: Option<DueRun>,
-        retrying: RetryScope,
+        scope: RunScope,
         survives: bool,
     ) {
         let mut job = Job::new(Arc::clone(&self.rig.clock)).step(|value, _| Ok(vec![value.clone()]));
         job.seed = seed;
-        job.plan.retrying = retrying;
-        job.plan.holder.install = host.to_owned();
+        job.plan.scope = scope;
+        job.plan.holder.installation = host.to_owned();
         job.plan.has_lock = false;
         let read = CountRange::parse("1..");
         job.plan.expectations = Arc::new(Expectations { read, ..Expectations::default() });
@@ -128,7 +128,7 @@ impl JobOfTheWeek {
         let (sink, known) = (Arc::clone(&committed), Arc::clone(&self.known));
         job.plan.alerts = Some(Arc::new(RunAlerts {
             rules: self.rules.clone(),
-            place: self.place(),
+            alerted_job: self.place(),
             delivery: Arc::new(move |id| {
                 let known = known.lock().expect("no panic");
                 known.iter().find(|(known, _)| known == id).map_or(DeliveryRecord::Unknown, |(_, by)| {
@@ -258,7 +258,7 @@ async fn of_two_machines_with_one_failing_job_one_reports() {
     join_all(["a", "b", "c"].map(|host| job.call(host, broken()))).await;
     // By hand, on each machine in turn: the sheet knows that it was reported.
     for host in ["a", "b"] {
-        job.run(host, 50, broken(), None, RetryScope::Default, true).await;
+        job.run(host, 50, broken(), None, RunScope::Default, true).await;
     }
     assert_eq!(job.titles(), ["FAILED: orders failed: only 1 new items are in"]);
 }

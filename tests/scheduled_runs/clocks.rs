@@ -11,7 +11,7 @@ use sheetkeep::clock::Clock;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::prune::RowAge;
-use sheetkeep::runner::input::input_queue::RetryScope;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::time::Timestamp;
 
 use crate::job_fixture::{JobFixture, row_unless_bad};
@@ -45,7 +45,7 @@ impl JobFixture {
     /// Runs on a machine whose clock is off by this much.
     async fn off(&self, by_ms: i64, items: &[Value]) -> RunReport {
         let clock: Arc<dyn Clock> = Arc::new(Off { inner: Arc::clone(&self.clock), by_ms: AtomicI64::new(by_ms) });
-        let mut job = self.job_on(&clock, RetryScope::Default).step(|item, _| row_unless_bad(item, item.clone()));
+        let mut job = self.job_on(&clock, RunScope::Default).step(|item, _| row_unless_bad(item, item.clone()));
         job.plan.max_attempts = 2;
         self.run_job(&job, self.store(job.seed), items).await.expect("a run")
     }

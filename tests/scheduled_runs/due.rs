@@ -13,8 +13,8 @@ use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
 use sheetkeep::schedule::job_schedule::{OverlapPolicy, ReadyTime};
 use sheetkeep::schedule::recurrence::Recurrence;
@@ -85,8 +85,8 @@ impl ScheduledJob {
         match self.rig.next_step(host, seed).await {
             DueStep::NotDue { .. } => Outcome::NotDue,
             DueStep::Active { .. } => Outcome::Active,
-            DueStep::Run(due) => self.run(host, seed, items, Some(*due), RetryScope::Default).await,
-            DueStep::Record(due) => match self.run(host, seed, Vec::new(), Some(*due), RetryScope::None).await {
+            DueStep::Run(due) => self.run(host, seed, items, Some(*due), RunScope::Default).await,
+            DueStep::Record(due) => match self.run(host, seed, Vec::new(), Some(*due), RunScope::None).await {
                 Outcome::Ran(_) => Outcome::Recorded,
                 other => other,
             },
@@ -96,26 +96,19 @@ impl ScheduledJob {
     /// A run that a person starts.
     async fn run_by_hand(&self, items: Vec<Value>) -> Outcome {
         let seed = self.rig.next_seed();
-        self.run("by hand", seed, items, None, RetryScope::Default).await
+        self.run("by hand", seed, items, None, RunScope::Default).await
     }
 
-    async fn run(
-        &self,
-        host: &str,
-        seed: u64,
-        items: Vec<Value>,
-        due: Option<DueRun>,
-        retrying: RetryScope,
-    ) -> Outcome {
+    async fn run(&self, host: &str, seed: u64, items: Vec<Value>, due: Option<DueRun>, scope: RunScope) -> Outcome {
         let machine = Arc::new(MachineClock { inner: Arc::clone(&self.rig.clock), ahead_ms: self.machine_ahead_ms });
         let mut job = Job::new(machine).step(|value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
             None => Ok(vec![value.clone()]),
         });
         job.seed = seed;
-        job.plan.retrying = retrying;
+        job.plan.scope = scope;
         job.plan.schedule = Some(Arc::new(self.rig.schedule.clone()));
-        job.plan.holder.install = host.to_owned();
+        job.plan.holder.installation = host.to_owned();
         job.plan.holder.host = host.to_owned();
         job.plan.has_lock = false;
         let due = due.unwrap_or_else(|| DueRun {
@@ -453,9 +446,9 @@ async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
             let seed = job.rig.next_seed();
             let DueStep::Run(mut due) = job.rig.next_step(host, seed).await else { return None };
             let is_new = !due.claim.has_failed_start;
-            due.claim.verdict = Some((RunStatus::Failed, "orders.csv does not exist".into()));
+            due.claim.recorded_outcome = Some((RunStatus::Failed, "orders.csv does not exist".into()));
             if is_new {
-                job.run(host, seed, Vec::new(), Some(*due), RetryScope::None).await;
+                job.run(host, seed, Vec::new(), Some(*due), RunScope::None).await;
             }
             Some(is_new)
         }
@@ -496,7 +489,7 @@ async fn a_plain_run_that_cannot_start_counts_for_the_pause() {
         let seed = job.rig.next_seed();
         let end = Some((RunStatus::Failed, "orders.csv does not exist".to_owned()));
         let mut run = Job::new(Arc::clone(&job.rig.clock));
-        (run.seed, run.plan.retrying, run.plan.recorded_end) = (seed, RetryScope::None, end);
+        (run.seed, run.plan.scope, run.plan.recorded_end) = (seed, RunScope::None, end);
         (run.plan.schedule, run.plan.claim) =
             (Some(Arc::new(job.rig.schedule.clone())), Some(ScheduleClaim::default()));
         run.run_over(job.rig.store(seed), Box::new(Values::of(Vec::new()))).await.expect("it is recorded");

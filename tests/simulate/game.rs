@@ -293,7 +293,7 @@ impl Game {
             Ended::Badly(error) => error.to_string(),
         };
         for event in
-            job.events.lock().expect("no thread panics while it holds it").iter().filter(|event| is_noted(event))
+            job.events.lock().expect("no thread panics while it holds it").iter().filter(|event| is_last_bad(event))
         {
             if matches!(event, Event::ItemFailed { error, .. } if error.contains(REFUSED)) {
                 self.record.is_wrong(format!("machine {}: an item is blamed for its machine", lane.number));
@@ -358,7 +358,7 @@ impl Game {
         job.seed = lane.below(u64::MAX);
         let plan = &mut job.plan;
         let machine = format!("machine {}", lane.number);
-        plan.holder = Holder { install: machine.clone(), run: String::new(), host: machine, process: None };
+        plan.holder = Holder { installation: machine.clone(), run: String::new(), host: machine, process: None };
         plan.max_rows = 1 + usize::try_from(lane.below(8)).expect("few");
         plan.commit_every_ms = lane.below(2_000);
         plan.concurrency = 1 + usize::try_from(lane.below(3)).expect("few");
@@ -451,7 +451,7 @@ impl Game {
 }
 
 /// Whether an event belongs into the story of a run.
-fn is_noted(event: &Event) -> bool {
+fn is_last_bad(event: &Event) -> bool {
     !matches!(event, Event::Progress { .. } | Event::Finished(_))
 }
 

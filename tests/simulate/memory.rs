@@ -53,7 +53,7 @@ impl InMemory {
             Some(Cell::Text(text)) => text.clone(),
             _ => String::new(),
         };
-        let rows = held.tables.get("Data").map(|(_, rows)| rows.as_slice()).unwrap_or_default();
+        let rows = held.data_tabs.get("Data").map(|(_, rows)| rows.as_slice()).unwrap_or_default();
         Seen {
             kept: Vec::new(),
             marked: held.head.map(|head| Marked {
@@ -163,7 +163,7 @@ impl OfLane {
         let poison = self.place.record.poison()?;
         let holds = |one: &ItemResult| match one {
             ItemResult::Done { output, .. } => {
-                let rows = output.tables.iter().flat_map(|(_, rows)| rows);
+                let rows = output.tabs.iter().flat_map(|(_, rows)| rows);
                 rows.flat_map(|row| &row.cells)
                     .any(|(_, cell)| matches!(cell, Cell::Text(text) if text.starts_with(&poison.text)))
             }
@@ -226,7 +226,7 @@ impl Store for OfLane {
                 Some(Kind::Refuses(400)) => {
                     CommitResult::Refused { part: CommitPart::Content, why: "poison".to_owned() }
                 }
-                Some(kind) => CommitResult::ReplyLost { why: kind.word() },
+                Some(kind) => CommitResult::ResponseLost { why: kind.word() },
                 None => reply.expect("no fault was met"),
             }
         })

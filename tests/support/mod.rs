@@ -24,9 +24,9 @@ use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
 use sheetkeep::port::step::{Identity, KeyFinder, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
 use sheetkeep::runner::run_loop::run_job;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::runner::shutdown::StopHandle;
 use sheetkeep::runner::warning_memory::WarningMemory;
 use sheetkeep::system::SeededRng;
@@ -208,7 +208,7 @@ impl Job {
                 mode: "append".into(),
                 ..Definition::default()
             },
-            holder: Holder { install: "here".into(), run: String::new(), host: "host-a".into(), process: None },
+            holder: Holder { installation: "here".into(), run: String::new(), host: "host-a".into(), process: None },
             has_lock: true,
             takes_over: false,
             accepts_changes: false,
@@ -223,7 +223,7 @@ impl Job {
             max_bytes: 2_000_000,
             concurrency: 1,
             retry: RetryPolicy::default(),
-            retrying: RetryScope::Default,
+            scope: RunScope::Default,
             rollover: None,
             max_attempts: 1_000,
             stop_after: 0,
@@ -259,7 +259,8 @@ impl Job {
 
     /// Another machine's runner of the same job.
     pub fn elsewhere(mut self) -> Self {
-        self.plan.holder = Holder { install: "there".into(), run: String::new(), host: "host-b".into(), process: None };
+        self.plan.holder =
+            Holder { installation: "there".into(), run: String::new(), host: "host-b".into(), process: None };
         self.seed = 2;
         self
     }
@@ -300,7 +301,7 @@ impl Job {
         let parts = Dependencies {
             store,
             source: Some(source),
-            identify: Arc::new(ById),
+            key_finder: Arc::new(ById),
             steps: self.steps.clone(),
             clock: Arc::clone(&self.clock),
             rng: Arc::new(SeededRng::new(self.seed)),

@@ -17,8 +17,8 @@ use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::maintain::rollover::plan_rollover;
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
-use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
+use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::sheets_client::types::address::SpreadsheetId;
 use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
@@ -151,9 +151,9 @@ impl WireFixture {
     }
 
     /// A run that only settles what a command found.
-    async fn settle(&self, prepared: PreparedChanges, retrying: RetryScope) {
+    async fn settle(&self, prepared: PreparedChanges, scope: RunScope) {
         let mut job = self.job();
-        (job.prepared, job.plan.retrying) = (Some(prepared), retrying);
+        (job.prepared, job.plan.scope) = (Some(prepared), scope);
         self.run_job(&job, &[]).await;
     }
 
@@ -170,21 +170,21 @@ impl WireFixture {
         let listing = self.listing().await;
         let ends = self.store_at(ID, 7).measure_tabs().await.expect("the ends of its tabs");
         let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), deletes_keys: false };
-        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
+        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, reprocess_policy: self.again }, age);
         assert!(!found.changes.is_empty(), "there is something to take out");
         PreparedChanges { from: Some(listing.snapshot.head), settled: found.changes }
     }
 
     /// What `prune --yes` does then.
     pub async fn take_out(&self, prepared: PreparedChanges) {
-        self.settle(prepared, RetryScope::None).await;
+        self.settle(prepared, RunScope::None).await;
     }
 
     /// What `reset --yes` does.
     pub async fn reset(&self) {
         let listing = self.listing().await;
         let settled = plan_reset(&listing, self.again, self.clock.now()).settled;
-        self.settle(PreparedChanges { from: Some(listing.snapshot.head), settled }, RetryScope::None).await;
+        self.settle(PreparedChanges { from: Some(listing.snapshot.head), settled }, RunScope::None).await;
     }
 
     /// The first half of `run --force --yes`: these items are to be done once more.
@@ -192,11 +192,8 @@ impl WireFixture {
         let listing = self.listing().await;
         let mut source = Values::of(items.to_vec());
         let found = plan_reprocess(&listing, self.again, &mut source, &ById).await.expect("a source");
-        self.settle(
-            PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled },
-            RetryScope::Reprocess,
-        )
-        .await;
+        self.settle(PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }, RunScope::Reprocess)
+            .await;
     }
 
     /// Another spreadsheet; its id.
@@ -216,12 +213,12 @@ impl WireFixture {
             plan_rollover(&old, new.as_ref(), ID, to, self.clock.now()).expect("nothing is against it").settled;
         let mut into = self.job();
         into.prepared = Some(PreparedChanges { from: new.map(|new| new.head), settled });
-        (into.plan.retrying, into.plan.rollover) =
-            (RetryScope::None, Some(Rollover::FirstRun(Predecessors::from_state(&old.snapshot.state, ID))));
+        (into.plan.scope, into.plan.rollover) =
+            (RunScope::None, Some(Rollover::FirstRun(Predecessors::from_state(&old.snapshot.state, ID))));
         self.run_job_at(to, &into, &[]).await;
         let mut out = self.job();
         out.prepared = Some(PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() });
-        (out.plan.retrying, out.plan.rollover) = (RetryScope::None, Some(Rollover::LastRun(to.to_owned())));
+        (out.plan.scope, out.plan.rollover) = (RunScope::None, Some(Rollover::LastRun(to.to_owned())));
         self.run_job(&out, &[]).await;
     }
 

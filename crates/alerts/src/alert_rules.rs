@@ -39,7 +39,7 @@ pub enum FailedItems {
     Share(f64),
 }
 
-/// One rung of the escalation.
+/// One level of the escalation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EscalationLevel {
     /// When the problem has lasted long enough.

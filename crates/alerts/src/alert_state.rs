@@ -49,9 +49,9 @@ impl AlertState {
     }
 
     /// Takes what is known of deliveries (`ConditionRecord::confirm`).
-    pub fn confirm(&mut self, install: &str, delivery: impl Fn(&str) -> DeliveryRecord) {
+    pub fn confirm(&mut self, installation: &str, delivery: impl Fn(&str) -> DeliveryRecord) {
         for record in self.records.values_mut() {
-            record.confirm(install, &delivery);
+            record.confirm(installation, &delivery);
         }
     }
 
@@ -85,8 +85,8 @@ impl AlertState {
 
     /// Returns whether the last finding about a condition was bad, whether or not people hear of it
     /// yet.
-    pub fn is_noted(&self, condition: Condition) -> bool {
-        self.records.get(&condition).is_some_and(ConditionRecord::is_noted)
+    pub fn is_last_bad(&self, condition: Condition) -> bool {
+        self.records.get(&condition).is_some_and(ConditionRecord::is_last_bad)
     }
 
     /// Returns whether a condition is bad.
@@ -108,7 +108,7 @@ impl AlertState {
             let (severity, channels) = find_audience(condition, &notice, rules);
             let wording = Wording { condition, notice: &notice, severity, last_good, reporting };
             let message = wording.message(channels);
-            record.report(&notice, now, &message.id, reporting.install, &message.channels);
+            record.report(&notice, now, &message.id, reporting.installation, &message.channels);
             if !message.channels.is_empty() && self.recent_s.len() < MAX_TIMES {
                 self.recent_s.push(now.0.div_euclid(1_000));
             }

@@ -70,8 +70,9 @@ pub struct LastReport {
     pub is_flapping: bool,
     /// Reminders since the first report.
     pub reminders: u32,
-    /// Rungs of the escalation that were used.
-    pub rungs: usize,
+    /// The number of escalation levels that were used.
+    #[serde(rename = "rungs")]
+    pub escalation_levels: usize,
     /// The channels that heard of it.
     pub channels: Vec<String>,
 }
@@ -80,7 +81,8 @@ pub struct LastReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct UnconfirmedReport {
     id: String,
-    install: String,
+    #[serde(rename = "install")]
+    installation: String,
     /// The channels that had heard of it before.
     heard: Vec<String>,
     reported: Option<LastReport>,
@@ -178,9 +180,9 @@ impl ConditionRecord {
 
     /// Takes what is known of the last report. One that was not delivered is undone. One whose
     /// delivery may be under way is left open, and so is one of another machine: that is believed.
-    pub fn confirm(&mut self, install: &str, delivery: impl FnOnce(&str) -> DeliveryRecord) {
+    pub fn confirm(&mut self, installation: &str, delivery: impl FnOnce(&str) -> DeliveryRecord) {
         let Some(report) = self.unconfirmed.take() else { return };
-        let is_own = report.install == install;
+        let is_own = report.installation == installation;
         let is_undelivered = match delivery(&report.id) {
             DeliveryRecord::Delivered(by) => {
                 if let Some(reported) = self.reported.as_mut().filter(|_| !by.is_empty()) {
@@ -237,36 +239,37 @@ impl ConditionRecord {
         Some(DueNotice { kind, episode: self.episode.clone(), heard, escalated_to })
     }
 
-    /// Returns the channels of the rungs that are due and were not used yet.
+    /// Returns the channels of the escalation levels that are due and were not used yet.
     fn find_due_levels(&self, now: Timestamp, rules: &AlertRules) -> Vec<String> {
         let Some(episode) = &self.episode else { return Vec::new() };
-        let used = self.reported.as_ref().map_or(0, |reported| reported.rungs);
+        let used = self.reported.as_ref().map_or(0, |reported| reported.escalation_levels);
         let is_due = |after: EscalationDelay| match after {
             EscalationDelay::Failures(most) => self.bad >= most,
             EscalationDelay::Time(ms) => now.ms_since(episode.since) >= ms,
         };
-        let due = rules.escalation.iter().skip(used).take_while(|rung| is_due(rung.after));
-        due.map(|rung| rung.to.clone()).collect()
+        let due = rules.escalation.iter().skip(used).take_while(|level| is_due(level.after));
+        due.map(|level| level.to.clone()).collect()
     }
 
     /// Believes a notice that is about to be sent under `id`, to `channels`. Its delivery is not
     /// confirmed yet.
-    pub fn report(&mut self, notice: &DueNotice, now: Timestamp, id: &str, install: &str, channels: &[String]) {
+    pub fn report(&mut self, notice: &DueNotice, now: Timestamp, id: &str, installation: &str, channels: &[String]) {
         let before = self.reported.take();
         let is_over = matches!(notice.kind, NoticeKind::Recovered | NoticeKind::Over);
-        let rungs = before.as_ref().map_or(0, |reported| reported.rungs) + notice.escalated_to.len();
+        let escalation_levels =
+            before.as_ref().map_or(0, |reported| reported.escalation_levels) + notice.escalated_to.len();
         let reported = LastReport {
             // An escalation does not move the reminders of the others.
             at: before.as_ref().filter(|_| notice.kind == NoticeKind::Escalation).map_or(now, |reported| reported.at),
             is_flapping: notice.kind == NoticeKind::Flapping,
             reminders: before.as_ref().map_or(0, |reported| reported.reminders)
                 + u32::from(notice.kind == NoticeKind::Reminder),
-            rungs,
+            escalation_levels,
             channels: join_names(&notice.heard, channels),
         };
         let unconfirmed = UnconfirmedReport {
             id: id.to_owned(),
-            install: install.to_owned(),
+            installation: installation.to_owned(),
             heard: notice.heard.clone(),
             reported: before,
             is_unreported: self.is_unreported,
@@ -286,7 +289,7 @@ impl ConditionRecord {
     }
 
     /// Returns whether the last finding was bad.
-    pub fn is_noted(&self) -> bool {
+    pub fn is_last_bad(&self) -> bool {
         self.bad > 0
     }
 

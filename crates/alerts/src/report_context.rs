@@ -52,13 +52,13 @@ pub struct ReportContext<'a> {
     /// The id of the run, or of the call that reports.
     pub run: &'a str,
     /// The id of the installation that sends the messages.
-    pub install: &'a str,
+    pub installation: &'a str,
     /// The time until which people asked for silence.
     pub silence_until: Option<Timestamp>,
     /// When the next run is due, if that is known.
     pub next_due: Option<Timestamp>,
     /// The job, in words.
-    pub place: &'a AlertedJob,
+    pub alerted_job: &'a AlertedJob,
 }
 
 impl AlertedJob {

@@ -14,10 +14,10 @@ pub struct Route {
     /// The channel's name.
     pub name: String,
     /// The least severity that it gets; `None` if it only hears of escalations.
-    pub least: Option<Severity>,
+    pub min_severity: Option<Severity>,
     /// Whether several messages at one time are joined for it. One that opens and closes incidents
     /// gets each on its own.
-    pub joins: bool,
+    pub can_join_messages: bool,
 }
 
 /// A message for one channel.
@@ -33,7 +33,7 @@ pub struct RoutedMessage {
 
 /// Returns the names of the channels that get a message of this severity.
 pub fn find_channels(routes: &[Route], severity: Severity) -> Vec<String> {
-    let gets = |route: &&Route| route.least.is_some_and(|least| severity >= least);
+    let gets = |route: &&Route| route.min_severity.is_some_and(|least| severity >= least);
     routes.iter().filter(gets).map(|route| route.name.clone()).collect()
 }
 
@@ -50,7 +50,7 @@ pub fn route(messages: &[Message], routes: &[Route]) -> Vec<RoutedMessage> {
         let to = |message: Message, ids| RoutedMessage { channel: route.name.clone(), ids, message };
         match mine.split_first() {
             None => {}
-            Some((first, rest)) if route.joins => {
+            Some((first, rest)) if route.can_join_messages => {
                 let ids = mine.iter().map(|message| message.id.clone()).collect();
                 found.push(to(first.join_with(rest), ids));
             }

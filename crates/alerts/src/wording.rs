@@ -20,17 +20,17 @@ pub(crate) struct Wording<'a> {
 
 impl Wording<'_> {
     pub(crate) fn message(&self, channels: Vec<String>) -> Message {
-        let ReportContext { now, run, place, .. } = *self.reporting;
+        let ReportContext { now, run, alerted_job, .. } = *self.reporting;
         let episode = self.notice.episode.as_ref();
         let is_firing = self.notice.kind.is_firing();
         let problem = episode.map(|episode| &episode.last);
         Message {
             id: format!("{run}-{}-{}", self.condition.as_str(), self.notice.kind.as_str()),
-            dedup_key: place.dedup_key(self.condition.as_str()),
+            dedup_key: alerted_job.dedup_key(self.condition.as_str()),
             kind: self.notice.kind,
             condition: self.condition.as_str().to_owned(),
             severity: self.severity,
-            job: place.job.clone(),
+            job: alerted_job.job.clone(),
             title: self.title(episode),
             facts: self.facts(episode),
             reason: problem
@@ -38,8 +38,8 @@ impl Wording<'_> {
                 .map(|problem| problem.reason.clone())
                 .unwrap_or_default(),
             next_step: if is_firing { self.next_step() } else { String::new() },
-            link: place.link_for(self.condition),
-            footer: place.footer(problem.map_or(run, |problem| if is_firing { &problem.run } else { run })),
+            link: alerted_job.link_for(self.condition),
+            footer: alerted_job.footer(problem.map_or(run, |problem| if is_firing { &problem.run } else { run })),
             at: now,
             run: run.to_owned(),
             channels,
@@ -47,13 +47,13 @@ impl Wording<'_> {
     }
 
     fn title(&self, episode: Option<&Episode>) -> String {
-        let place = self.reporting.place;
-        let job = &place.job;
+        let alerted_job = self.reporting.alerted_job;
+        let job = &alerted_job.job;
         let Some(episode) = episode else {
             return format!("{job} works again");
         };
         let (what, means) = (&episode.last.headline, self.meaning(&episode.last));
-        let since = place.local_time(episode.since);
+        let since = alerted_job.local_time(episode.since);
         match self.notice.kind {
             NoticeKind::Problem | NoticeKind::Test => format!("{job} {what}: {means}"),
             NoticeKind::Reminder => format!("{job} {what} again, since {since}: {means}"),
@@ -75,25 +75,25 @@ impl Wording<'_> {
 
     /// Returns what the problem means for the reader.
     fn meaning(&self, problem: &ProblemReport) -> String {
-        let ReportContext { now, place, .. } = *self.reporting;
+        let ReportContext { now, alerted_job, .. } = *self.reporting;
         match self.condition {
             Condition::Run | Condition::Late | Condition::Unrecorded if problem.new > 0 => {
                 format!("only {} new items are in", problem.new)
             }
             Condition::Run | Condition::Late | Condition::Unrecorded => {
-                format!("{} are not in", place.rows_of(problem.since, now))
+                format!("{} are not in", alerted_job.rows_of(problem.since, now))
             }
             Condition::Unreadable => "whether its rows are in is not known".to_owned(),
-            Condition::Yield => format!("{} may not be whole", place.rows_of(problem.since, now)),
+            Condition::Yield => format!("{} may not be whole", alerted_job.rows_of(problem.since, now)),
             Condition::Items => "those rows are not in".to_owned(),
             Condition::Retries => "its rows are in".to_owned(),
         }
     }
 
     fn facts(&self, episode: Option<&Episode>) -> Vec<Fact> {
-        let place = self.reporting.place;
+        let alerted_job = self.reporting.alerted_job;
         let Some(episode) = episode else { return Vec::new() };
-        let mut facts = vec![Fact::new("Since", place.local_time(episode.since))];
+        let mut facts = vec![Fact::new("Since", alerted_job.local_time(episode.since))];
         let runs = episode.failures.to_string();
         if episode.failures > 1 || !self.notice.kind.is_firing() {
             let label = if self.notice.kind.is_firing() { "Bad runs" } else { "Bad runs before" };
@@ -106,20 +106,20 @@ impl Wording<'_> {
         if self.notice.kind.is_firing()
             && let Some(at) = self.last_good
         {
-            facts.push(Fact::new("Last good run", place.local_time(at)));
+            facts.push(Fact::new("Last good run", alerted_job.local_time(at)));
         }
         facts
     }
 
     fn next_step(&self) -> String {
-        let place = self.reporting.place;
+        let alerted_job = self.reporting.alerted_job;
         let look = match self.condition {
-            Condition::Items => &place.failures_command,
-            _ => &place.status_command,
+            Condition::Items => &alerted_job.failures_command,
+            _ => &alerted_job.status_command,
         };
         let next = match self.reporting.next_due {
             Some(at) if self.condition == Condition::Run => {
-                format!("; the next run, {}, continues where this one ended", place.local_time(at))
+                format!("; the next run, {}, continues where this one ended", alerted_job.local_time(at))
             }
             _ => String::new(),
         };

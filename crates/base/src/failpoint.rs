@@ -8,18 +8,18 @@
 /// Before a request is sent.
 pub const BEFORE_REQUEST: &str = "request";
 /// After a response was read, before it is handled.
-pub const AFTER_RESPONSE: &str = "answer";
+pub const AFTER_RESPONSE: &str = "response-read";
 /// Before a transaction of the embedded sheet is made durable.
 pub const BEFORE_SYNC: &str = "sync";
 /// After a transaction of the embedded sheet was made durable, before it is reported.
 pub const AFTER_SYNC: &str = "synced";
 
 /// Before a result of programs is written to the journal.
-pub const BEFORE_JOURNAL_WRITE: &str = "keep";
+pub const BEFORE_JOURNAL_WRITE: &str = "journal-write";
 /// After it was written, before it is made durable.
-pub const AFTER_JOURNAL_WRITE: &str = "kept";
+pub const AFTER_JOURNAL_WRITE: &str = "journal-written";
 /// After it was made durable, before it is used.
-pub const AFTER_JOURNAL_SYNC: &str = "kept-durably";
+pub const AFTER_JOURNAL_SYNC: &str = "journal-synced";
 
 /// Before the messages of a run are sent.
 pub const BEFORE_ALERTS: &str = "alert";
@@ -27,7 +27,7 @@ pub const BEFORE_ALERTS: &str = "alert";
 pub const AFTER_ALERTS: &str = "alerted";
 
 /// After everything was reported and closed, before obsolete files are removed.
-pub const BEFORE_CLEANUP: &str = "leave";
+pub const BEFORE_CLEANUP: &str = "cleanup";
 
 #[cfg(feature = "failpoints")]
 mod armed {

@@ -84,7 +84,7 @@ impl RetryPolicy {
         if fault != Fault::Throttled && failed >= self.max_attempts {
             return RetryDecision::GiveUp(GiveUpReason::Attempts);
         }
-        let next_input = match fault {
+        let delay_ms = match fault {
             Fault::Throttled => {
                 let least = Self::least_throttled_wait_ms(failed);
                 least + scale(least, draw)
@@ -94,8 +94,8 @@ impl RetryPolicy {
         // `Retry-After` is a minimum, plus up to a second of jitter, so that clients don't retry
         // simultaneously.
         let after_ms = match retry_after_ms {
-            Some(floor) => floor.max(next_input).saturating_add(scale(1_000, draw)),
-            None => next_input,
+            Some(floor) => floor.max(delay_ms).saturating_add(scale(1_000, draw)),
+            None => delay_ms,
         };
         if elapsed_ms.saturating_add(after_ms) > self.max_elapsed_ms {
             return RetryDecision::GiveUp(GiveUpReason::Elapsed { next_ms: after_ms });

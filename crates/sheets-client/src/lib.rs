@@ -15,8 +15,8 @@
 //! | How does a request leave: TLS, proxies, in process? | `transport` |
 //! | What do requests and responses look like? | `types` |
 //!
-//! The client never repeats a write whose response was lost. It returns `sheets::BatchResult::Lost`,
-//! and the ledger resolves whether the write was applied.
+//! The client never repeats a write whose response was lost. It returns
+//! `sheets::BatchResult::OutcomeUnknown`, and the ledger resolves whether the write was applied.
 
 pub mod auth;
 pub mod calls;

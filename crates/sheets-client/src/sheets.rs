@@ -28,7 +28,7 @@ use crate::calls::deadline::with_timeout;
 use crate::errors::api_error::ApiError;
 use crate::errors::call_error::{CallError, Method};
 use crate::errors::classify::{
-    AttemptFailure, Observer, ResponseMeta, classify_response, classify_transport, find_root_cause,
+    AttemptFailure, HubResponseObserver, ResponseMeta, classify_response, classify_transport, find_root_cause,
 };
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::{ConnectError, Deadlines, SheetsOptions};
@@ -68,7 +68,7 @@ pub enum BatchResult {
     TooLarge(CallError),
     /// It is unknown whether the batch was applied. The caller must resolve that before it writes
     /// again.
-    Lost(UnknownOutcome),
+    OutcomeUnknown(UnknownOutcome),
 }
 
 /// A client of one service for one account, to be shared behind an `Arc`.
@@ -105,7 +105,7 @@ impl Sheets {
         hub.base_url(root.as_str().to_owned());
         hub.root_url(root.as_str().to_owned());
         hub.user_agent(AGENT.to_owned());
-        let policy = CallPolicy { policy: retry, budget: retry_budget, pacing };
+        let policy = CallPolicy { retry, retry_budget, rates: pacing };
         let caller = ApiCaller::new(policy, tokens, email, clock.clone(), rng);
         Ok(Self { hub, connector, root, caller, clock, deadlines, response_limit })
     }
@@ -177,8 +177,8 @@ impl Sheets {
             let attempt = || -> BoxFuture<'a, Result<Vec<ColumnMark>, AttemptFailure>> {
                 Box::pin(self.search_marks_once(id, key))
             };
-            let result = self.caller.call(Method::Marks, Box::new(attempt)).await;
-            result.map_err(|e| self.caller.error(Method::Marks, e))
+            let result = self.caller.call(Method::SearchMetadata, Box::new(attempt)).await;
+            result.map_err(|e| self.caller.error(Method::SearchMetadata, e))
         })
     }
 
@@ -204,7 +204,7 @@ impl Sheets {
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
                 Ok(response) => BatchResult::Applied(response),
-                Err(call_failure) => self.reply(call_failure),
+                Err(call_failure) => self.classify_failure(call_failure),
             }
         })
     }
@@ -225,21 +225,21 @@ impl Sheets {
         self.caller.client_email()
     }
 
-    fn reply(&self, call_failure: CallFailure) -> BatchResult {
+    fn classify_failure(&self, call_failure: CallFailure) -> BatchResult {
         match &call_failure.failure {
             AttemptFailure::Refused { refusal, .. }
                 if matches!(refusal.code, 400 | 403 | 404) && !refusal.fault().passes() =>
             {
                 BatchResult::Refused((**refusal).clone())
             }
-            AttemptFailure::Lost { cause, .. } => BatchResult::Lost(cause.clone()),
+            AttemptFailure::OutcomeUnknown { cause, .. } => BatchResult::OutcomeUnknown(cause.clone()),
             AttemptFailure::TooLarge(_) => BatchResult::TooLarge(self.caller.error(Method::BatchUpdate, call_failure)),
             _ => BatchResult::NotExecuted(self.caller.error(Method::BatchUpdate, call_failure)),
         }
     }
 
     async fn get_once(&self, id: &SpreadsheetId) -> Result<SpreadsheetInfo, AttemptFailure> {
-        let mut observer = Observer::new(self.clock.now());
+        let mut observer = HubResponseObserver::new(self.clock.now());
         let spreadsheets = self.hub.spreadsheets();
         let call = spreadsheets
             .get(id.as_str())
@@ -261,7 +261,7 @@ impl Sheets {
         ranges: &[String],
         render_option: &str,
     ) -> Result<Vec<Vec<Vec<Value>>>, AttemptFailure> {
-        let mut observer = Observer::new(self.clock.now());
+        let mut observer = HubResponseObserver::new(self.clock.now());
         let spreadsheets = self.hub.spreadsheets();
         let call = spreadsheets.values_batch_get(id.as_str());
         let call = ranges.iter().fold(call, |call, range| call.add_ranges(range));
@@ -282,7 +282,7 @@ impl Sheets {
     }
 
     async fn search_marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<ColumnMark>, AttemptFailure> {
-        let mut observer = Observer::new(self.clock.now());
+        let mut observer = HubResponseObserver::new(self.clock.now());
         let lookup = api::DeveloperMetadataLookup {
             metadata_key: Some(key.to_owned()),
             location_type: Some("COLUMN".to_owned()),
@@ -301,7 +301,7 @@ impl Sheets {
     }
 
     async fn create_once(&self, title: &str) -> Result<CreatedSpreadsheet, AttemptFailure> {
-        let mut observer = Observer::new(self.clock.now());
+        let mut observer = HubResponseObserver::new(self.clock.now());
         let properties = api::SpreadsheetProperties { title: Some(title.to_owned()), ..Default::default() };
         let wanted = api::Spreadsheet { properties: Some(properties), ..Default::default() };
         let spreadsheets = self.hub.spreadsheets();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::app::connect::{EMBEDDED_ID, EMBEDDED_TOKEN, connect_to_emulator, open_in_memory};
 use crate::app::drill::drill_clock::DrillClock;
 use crate::app::error::AppError;
-use crate::app::job::make_sheets_store;
+use crate::app::single_run::make_sheets_store;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::emulator::{

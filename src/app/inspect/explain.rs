@@ -100,8 +100,8 @@ pub async fn explain_key(
     rng: Arc<dyn Rng>,
 ) -> Result<ItemHistory, AppError> {
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, &rng)?;
-    let store =
-        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
+    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock)
+        .with_mode(settings.mode, settings.reprocess_policy);
     file.check(read_item_history(&store, settings, key).await)
 }
 
@@ -178,10 +178,10 @@ fn sort_rows<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
 /// Returns what the next run will do with a key.
 fn predict_next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
     let index = &snapshot.processed_index;
-    if let Some(next) = &snapshot.state.next {
+    if let Some(next) = &snapshot.state.successor {
         return format!("nothing here: the job continues in spreadsheet {next}");
     }
-    if snapshot.state.begun.iter().any(|(begun, _)| begun == key) {
+    if snapshot.state.start_markers.iter().any(|(begun, _)| begun == key) {
         return "a run has marked it as begun; if that run died, the next run records it as in doubt".to_owned();
     }
     if let Some(prior) = index.prior_failure(key) {

@@ -1,6 +1,6 @@
 //! A job's failures, read for people. Nothing is written.
 //!
-//! In scope: failures that are not closed, with their records. Out of scope: retrying (`app::job`),
+//! In scope: failures that are not closed, with their records. Out of scope: retrying (`app::single_run`),
 //! output (`cli`).
 
 use std::sync::Arc;
@@ -36,8 +36,8 @@ pub async fn read_failures(
     rng: Arc<dyn Rng>,
 ) -> Result<FailureList, AppError> {
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, &rng)?;
-    let store =
-        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
+    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock)
+        .with_mode(settings.mode, settings.reprocess_policy);
     let store = store.with_missing_tabs(MissingTabPolicy::ReadOthers);
     file.check(read_failures_in(&store, count).await)
 }

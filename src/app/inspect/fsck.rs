@@ -3,7 +3,7 @@
 //!
 //! In scope: reading until no run writes meanwhile, findings with their keys, a repair as prepared
 //! changes. Out of scope: the comparison (`ledger::processed::consistency`), reading
-//! (`store::scan::scanner`), writing the changes (`app::job`).
+//! (`store::scan::scanner`), writing the changes (`app::single_run`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -176,9 +176,10 @@ async fn check_rows(store: &SheetsStore, settings: &Settings) -> Result<FsckRepo
     let anomalies = surveyed.snapshot.anomalies.iter().map(|anomaly| anomaly.message.clone()).collect();
     let (expected, actual) = (surveyed.snapshot.stored_checksum, surveyed.snapshot.state.processed);
     // A deletion that a run has noticed stays a finding until its keys are processed again.
-    let redo = &surveyed.snapshot.state.redo;
-    let written = expected.count.max(actual.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
-    let edited = (expected != actual || !redo.is_empty()).then(|| EditedRows {
+    let to_reprocess = &surveyed.snapshot.state.keys_to_reprocess;
+    let written =
+        expected.count.max(actual.count.saturating_add(to_reprocess.count_keys()).saturating_add(to_reprocess.unknown));
+    let edited = (expected != actual || !to_reprocess.is_empty()).then(|| EditedRows {
         tab: processed.title.clone(),
         written,
         found: actual.count,
@@ -274,18 +275,18 @@ async fn scan_until_steady(
                 let (key, version) =
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
                 if state == REVOCATION_STATE {
-                    audit.add_revocation(key, version)
+                    audit.add_revocation(key, version);
                 } else {
-                    audit.add_done(key, version, row)
+                    audit.add_done(key, version, row);
                 }
             }
             ScannedRow::Predecessor { key, version, state, .. } => {
                 let (key, version) =
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
                 if state == REVOCATION_STATE {
-                    audit.add_revocation(key, version)
+                    audit.add_revocation(key, version);
                 } else {
-                    audit.add_earlier(key, version)
+                    audit.add_earlier(key, version);
                 }
             }
             ScannedRow::Data { key: "", .. } => audit.add_keyless(),
@@ -301,7 +302,7 @@ async fn scan_until_steady(
         let surveyed = store.scan(wanted, &mut on_row).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.is_consistent {
-            return Ok((surveyed, audit.finish(settings.mode, settings.again == ReprocessPolicy::OnChange)));
+            return Ok((surveyed, audit.finish(settings.mode, settings.reprocess_policy == ReprocessPolicy::OnChange)));
         }
     }
     Err(AppError::Run(RunError::SheetChanged))
@@ -391,10 +392,10 @@ async fn find_source_versions(
     if keys.is_empty() || !source.is_rereadable() {
         return Ok(found);
     }
-    let identify = settings.make_key_finder();
+    let key_finder = settings.make_key_finder();
     while let Some(record) = source.next().await.map_err(AppError::Source)? {
         let Ok(body) = record.body else { continue };
-        let Ok((key, version)) = identify.identify(&body).await else { continue };
+        let Ok((key, version)) = key_finder.identify(&body).await else { continue };
         let print = RowDigest::from_key(key.as_str());
         if keys.contains(&print) {
             found.insert(print, version);

@@ -72,7 +72,7 @@ pub async fn read_job_overview(
 async fn read_overview(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -> Result<JobOverview, AppError> {
     let (sheets, id) = (&sheet.sheets, &sheet.id);
     let store = SheetsStore::new(Arc::clone(sheets), id.clone(), &settings.job, &settings.tab, clock)
-        .with_mode(settings.mode, settings.again)
+        .with_mode(settings.mode, settings.reprocess_policy)
         .with_missing_tabs(MissingTabPolicy::ReadOthers);
     let loaded = store.load().await?;
     let metadata = sheets.read_metadata(id).await?;
@@ -113,16 +113,21 @@ fn make_overview(
     now: Timestamp,
 ) -> JobOverview {
     let lease = &snapshot.state.lease;
-    let left =
-        snapshot.state.next.as_ref().map(|next| format!("it continues in spreadsheet {next}; a run here ends with 78"));
-    let coming =
-        snapshot.not_yet_left.as_ref().map(|from| format!("its move here from spreadsheet {from} is not complete"));
+    let left = snapshot
+        .state
+        .successor
+        .as_ref()
+        .map(|next| format!("it continues in spreadsheet {next}; a run here ends with 78"));
+    let coming = snapshot
+        .active_predecessor
+        .as_ref()
+        .map(|from| format!("its move here from spreadsheet {from} is not complete"));
     let elsewhere = left.into_iter().chain(coming);
     JobOverview {
         last_run: runs.map(|runs| runs.into_iter().rfind(|run| !run.status.is_without_run())),
         forecast,
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
-        keys: Some(snapshot.processed_index.keys()),
+        keys: Some(snapshot.processed_index.count_keys()),
         failures: Some(FailureCounts {
             open: snapshot.processed_index.open_failures() as u64,
             exhausted: snapshot.processed_index.exhausted_failures() as u64,

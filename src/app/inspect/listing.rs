@@ -1,7 +1,7 @@
 //! Reads everything that a job has stored, for commands that change it. Nothing is written.
 //!
 //! In scope: connecting and scanning. Out of scope: the changes (`maintain`), and writing them
-//! (`app::job`).
+//! (`app::single_run`).
 
 use std::sync::Arc;
 
@@ -69,6 +69,6 @@ pub fn open_store(
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = connect_existing(settings, &clock, rng)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    let store = store.with_mode(settings.mode, settings.again).with_version_texts(settings.stages.is_some());
+    let store = store.with_mode(settings.mode, settings.reprocess_policy).with_version_texts(settings.stages.is_some());
     Ok((store, file))
 }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::failpoint;
 use crate::ledger::runs::journal::{JournalHead, StepResult, encode_line};
 use crate::machine::MachineError;
-use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
+use crate::port::journal::{Journal, JournalFileError, LeftoverJournal};
 use crate::private_files;
 
 /// The ending of a journal's file name; a quarantined journal has another one.
@@ -51,7 +51,7 @@ impl FileJournal {
         Self { folder: state_dir.join("journals").join(name), own: Arc::default(), held: Mutex::default() }
     }
 
-    fn fault(&self, action: &str, error: &io::Error) -> JournalFault {
+    fn fault(&self, action: &str, error: &io::Error) -> JournalFileError {
         make_journal_fault(&format!("{action} in {}", self.folder.display()), error)
     }
 }
@@ -59,14 +59,14 @@ impl FileJournal {
 impl FileJournal {
     /// Keeps a result as `keep` does, on the calling thread.
     #[cfg(feature = "emulator")]
-    pub fn keep_now(&self, head: &JournalHead, result: &StepResult) -> Result<(), JournalFault> {
+    pub fn keep_now(&self, head: &JournalHead, result: &StepResult) -> Result<(), JournalFileError> {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         own.append(&self.folder, head, &encode_line(result)).map_err(|error| self.fault("keep a result", &error))
     }
 }
 
 impl Journal for FileJournal {
-    fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
+    fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFileError> {
         let names = match list_names(&self.folder) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -87,7 +87,7 @@ impl Journal for FileJournal {
         Ok(left)
     }
 
-    fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>> {
+    fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFileError>> {
         let (own, folder) = (Arc::clone(&self.own), self.folder.clone());
         let (head, result, shown) = (head.clone(), encode_line(result), folder.clone());
         let work = move || own.lock().unwrap_or_else(PoisonError::into_inner).append(&folder, &head, &result);
@@ -98,18 +98,18 @@ impl Journal for FileJournal {
         .boxed()
     }
 
-    fn remove(&self, name: &str) -> Result<(), JournalFault> {
+    fn remove(&self, name: &str) -> Result<(), JournalFileError> {
         std::fs::remove_file(self.folder.join(name)).map_err(|error| self.fault(&format!("remove {name}"), &error))
     }
 
-    fn quarantine(&self, name: &str) -> Result<String, JournalFault> {
+    fn quarantine(&self, name: &str) -> Result<String, JournalFileError> {
         let aside = self.folder.join(format!("{name}.aside"));
         std::fs::rename(self.folder.join(name), &aside)
             .map_err(|error| self.fault(&format!("set {name} aside"), &error))?;
         Ok(aside.display().to_string())
     }
 
-    fn finish(&self) -> Result<(), JournalFault> {
+    fn finish(&self) -> Result<(), JournalFileError> {
         let own = std::mem::take(&mut *self.own.lock().unwrap_or_else(PoisonError::into_inner));
         let Some((path, _file)) = own.file else { return Ok(()) };
         std::fs::remove_file(&path).map_err(|error| self.fault("remove this run's journal", &error))
@@ -151,9 +151,9 @@ impl OwnJournal {
 
 /// Returns the fault of a journal that can't be written or read. The machine is the cause, even if
 /// the error is none of its known refusals.
-fn make_journal_fault(action: &str, error: &io::Error) -> JournalFault {
+fn make_journal_fault(action: &str, error: &io::Error) -> JournalFileError {
     let action = format!("failed to {action}");
-    JournalFault(
+    JournalFileError(
         MachineError::from_io(&action, error).unwrap_or_else(|| MachineError::storage(format!("{action}: {error}"))),
     )
 }
@@ -192,8 +192,8 @@ mod tests {
     use crate::ledger::runs::journal::read;
 
     fn result(key: &str) -> StepResult {
-        let [key, version, shown, place] = [key, "", "", ""].map(str::to_owned);
-        StepResult { key, version, shown, values: vec![json!(1)], record: json!({}), place }
+        let [key, version, shown, position] = [key, "", "", ""].map(str::to_owned);
+        StepResult { key, version, shown, values: vec![json!(1)], record: json!({}), position }
     }
 
     #[tokio::test]

@@ -2,13 +2,13 @@
 //!
 //! Out of scope: what the spreadsheet holds (`store`), the embedded sheet (`app::connect`).
 //!
-//! - `instance_lock`: which installation is this, and does another run hold the job?
+//! - `installation`: which installation is this, and does another run hold the job?
 //! - `processes`: is a process alive, and is it the one that was meant?
 //! - `done_file`: what is done for a date, by `sheetkeep once`?
 //! - `journal`: which results of programs are not on the sheet yet?
 //! - `request`: which forced run was requested and has not been shown as done?
 
-pub mod instance_lock;
+pub mod installation;
 pub mod done_file;
 pub mod journal;
 pub mod processes;

@@ -13,13 +13,13 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt as _, join_all};
 use tokio::task::spawn_blocking;
 
-use crate::app::job::name_target;
 use crate::app::metrics::metric_files::{append_record, write_textfile};
 #[cfg(feature = "otlp")]
 use crate::app::metrics::otlp::export;
 use crate::app::metrics::pushgateway::push_text;
 use crate::app::metrics::statsd;
 use crate::app::metrics::totals_file::TotalsFile;
+use crate::app::single_run::name_target;
 use crate::clock::Clock;
 use crate::config::sections::reporting::metrics::MetricsSettings;
 use crate::config::settings::Settings;

@@ -61,7 +61,7 @@ impl RunMeter {
     pub fn wrap_events(&self, events: EventSink) -> EventSink {
         let (seen, clock) = (Arc::clone(&self.seen), Arc::clone(&self.clock));
         Arc::new(move |event| {
-            lock(&seen).note_event(&event, clock.now());
+            lock(&seen).record_event(&event, clock.now());
             events(event);
         })
     }
@@ -120,7 +120,7 @@ impl RunMeter {
 }
 
 impl SeenEvents {
-    fn note_event(&mut self, event: &Event, now: Timestamp) {
+    fn record_event(&mut self, event: &Event, now: Timestamp) {
         if let (Some(phase), true) = (find_ended_phase(event, now), self.phases.len() < MAX_PHASES) {
             self.phases.push(phase);
         }

@@ -24,7 +24,7 @@ use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::rows::row_builder::build_row;
 use crate::port::step::{KeyFinder as _, Step};
-use crate::runner::preview::run_steps;
+use crate::runner::first_row::run_steps;
 
 /// Examples of each column.
 const EXAMPLES: usize = 3;
@@ -180,7 +180,7 @@ async fn read_rows(
     if !source.is_rereadable() {
         return Err(AppError::SourceReadOnce);
     }
-    let identify = settings.make_key_finder();
+    let key_finder = settings.make_key_finder();
     let steps: Vec<_> = settings.make_steps(clock).into_iter().take_while(|step| !step.has_outside_effects()).collect();
     let mut counts: HashMap<Fingerprint, u32> = HashMap::new();
     let mut seen: HashSet<(Fingerprint, Version)> = HashSet::new();
@@ -192,18 +192,18 @@ async fn read_rows(
             failed += 1;
             continue;
         };
-        let Ok((key, version)) = identify.identify(&body).await else {
+        let Ok((key, version)) = key_finder.identify(&body).await else {
             failed += 1;
             continue;
         };
-        if !settings.again.accepts(&version) {
+        if !settings.reprocess_policy.accepts(&version) {
             failed += 1;
             continue;
         }
         let fingerprint = key.fingerprint();
-        let rank = settings.again.version_hash(&version);
+        let rank = settings.reprocess_policy.version_hash(&version);
         let has_newer = last.get(&fingerprint).is_some_and(|(_, newest, _)| *newest > rank);
-        if settings.again == ReprocessPolicy::OnNewer && has_newer {
+        if settings.reprocess_policy == ReprocessPolicy::OnNewer && has_newer {
             continue;
         }
         let is_repeated = !seen.insert((fingerprint, version.clone()));

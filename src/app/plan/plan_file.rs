@@ -15,9 +15,9 @@ use thiserror::Error;
 
 use crate::app::connect::{Sheet, connect_without_writing};
 use crate::app::error::AppError;
-use crate::app::job::name_target;
 use crate::app::plan::run_plan::RunPlan;
 use crate::app::run_request::make_definition;
+use crate::app::single_run::name_target;
 use crate::clock::Clock;
 use crate::config::sections::records::steps::StepAction;
 use crate::config::settings::Settings;
@@ -225,7 +225,7 @@ impl PlanFile {
     ) -> Result<Result<Option<HeadId>, PlanFileError>, AppError> {
         let Sheet { sheets, id, file } = connect_without_writing(settings, clock, rng)?;
         let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
-            .with_mode(settings.mode, settings.again);
+            .with_mode(settings.mode, settings.reprocess_policy);
         let loaded = file.check(store.load().await.map_err(AppError::from))?;
         let snapshot = loaded.snapshot.as_ref();
         let head = snapshot.map(|snapshot| snapshot.head);
@@ -233,8 +233,8 @@ impl PlanFile {
         if head.map(|head| head.to_string()) != self.head {
             moved.push("another run has written to the sheet".to_owned());
         }
-        let tables = snapshot.and_then(|snapshot| snapshot.tables.first());
-        let columns = tables.map(|(_, columns)| columns.clone()).unwrap_or_default();
+        let data_tabs = snapshot.and_then(|snapshot| snapshot.data_tabs.first());
+        let columns = data_tabs.map(|(_, columns)| columns.clone()).unwrap_or_default();
         if columns != self.columns {
             moved.push(format!("the columns of tab {} have changed", settings.tab));
         }

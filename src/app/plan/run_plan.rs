@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use crate::app::connect::{Sheet, connect_without_writing};
 use crate::app::error::AppError;
-use crate::app::job::{ensure_programs_exist, find_active_run, has_pending_results, open_source};
-use crate::app::local_state::instance_lock::read_known_id;
+use crate::app::local_state::installation::read_known_id;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::run_request::{RunRequest, run_config};
+use crate::app::single_run::{ensure_programs_exist, find_active_run, has_pending_results, open_source};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::runs::event::{Event, EventSink, RunReport};
@@ -58,7 +58,7 @@ pub struct PlannedFailure {
     /// Its key, or `#` and a hash.
     pub key: String,
     /// File, line and record number.
-    pub place: String,
+    pub position: String,
     /// `source`, `item`, or the step's name.
     pub step: String,
     /// The error message.
@@ -100,8 +100,8 @@ impl PlanEvents {
         match event {
             Event::Loaded { open_failures, .. } => self.open_failures = open_failures,
             Event::Anomaly { message } | Event::LastingAnomaly { message, .. } => self.warnings.push(message),
-            Event::ItemFailed { key, place, step, error } if self.failures.len() < LISTED_FAILURES => {
-                self.failures.push(PlannedFailure { key: key.as_str().to_owned(), place, step, error });
+            Event::ItemFailed { key, position, step, error } if self.failures.len() < LISTED_FAILURES => {
+                self.failures.push(PlannedFailure { key: key.as_str().to_owned(), position, step, error });
             }
             _ => {}
         }
@@ -119,26 +119,26 @@ pub async fn plan_run(
     let seen = Arc::new(Mutex::new(PlanEvents::default()));
     let events = collect_into(&seen);
     ensure_programs_exist(settings)?;
-    let mut source = open_source(settings, &request.retrying, &events)?;
-    let is_read = request.retrying.reads_source();
+    let mut source = open_source(settings, &request.scope, &events)?;
+    let is_read = request.scope.reads_source();
     if let Some(source) = source.as_mut().filter(|source| is_read && source.is_rereadable()) {
         check_header(source.as_mut(), &settings.make_key_finder(), &events, &stop).await?;
     }
     let Sheet { sheets, id, file } = connect_without_writing(settings, clock, rng)?;
     let preview = if is_read { settings.make_preview(clock) } else { None };
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
-        .with_mode(settings.mode, settings.again)
+        .with_mode(settings.mode, settings.reprocess_policy)
         .allow_missing_predecessors(request.accepts_changes)
         .with_preview(preview)
         .with_jobs(settings.jobs.clone());
     let dry_run = Arc::new(DryRunStore::new(store));
     let (steps, programs) = make_steps_without_programs(settings, clock);
-    let install = read_known_id(settings.state_dir.as_deref()).unwrap_or_default();
+    let installation = read_known_id(settings.state_dir.as_deref()).unwrap_or_default();
     let memory = WarningMemory::new(events);
     let parts = Dependencies {
         store: Arc::clone(&dry_run) as Arc<_>,
         source,
-        identify: Arc::new(settings.make_key_finder()),
+        key_finder: Arc::new(settings.make_key_finder()),
         steps,
         journal: None,
         processes: Arc::new(SystemProcesses),
@@ -148,14 +148,14 @@ pub async fn plan_run(
         clock: Arc::clone(clock),
         rng: Arc::clone(rng),
     };
-    let mut config = run_config(settings, request, &install, false);
-    config.hold.predicts = true;
+    let mut config = run_config(settings, request, &installation, false);
+    config.hold.is_dry_run = true;
     let report = file.check(Box::pin(run_job(parts, config, stop)).await.map_err(AppError::from))?;
     let effects = dry_run.effects();
     let PlanEvents { open_failures, failures, warnings } =
         std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
     let programs = programs.into_iter().map(|(name, values)| (name, values.load(Ordering::Relaxed))).collect();
-    let repeated = report.repeats.sentence(report.again);
+    let repeated = report.repeats.sentence(report.reprocess_policy);
     let rowless = (report.rowless > 0).then(|| format!("items that make no row: {}", report.rowless));
     let degraded = (report.run.status == RunStatus::Degraded)
         .then(|| format!("the run would be degraded: {}", report.run.message));

@@ -1,7 +1,7 @@
 //! What is due of a scheduled job: `run --due`, for any number of simple clocks.
 //!
 //! In scope: the question to the sheet, and the claim that follows from its answer. Out of scope:
-//! the rules (`schedule::decision`), and the run that makes the claim (`app::job`).
+//! the rules (`schedule::decision`), and the run that makes the claim (`app::single_run`).
 //!
 //! ```text
 //!  clock ─▶ state and Jobs, two reads ─▶ decide ─▶ not due: nothing is written
@@ -85,7 +85,7 @@ pub async fn find_due_step(
     let store = SheetsStore::new(sheet.sheets, sheet.id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_jobs(settings.jobs.clone());
     let standing = sheet.file.check(store.read_standing().await.map_err(AppError::from))?;
-    if let Some(next) = standing.state.as_ref().and_then(|state| state.next.clone()) {
+    if let Some(next) = standing.state.as_ref().and_then(|state| state.successor.clone()) {
         return Err(AppError::Run(RunError::RolledOver { next }));
     }
     Ok(decide_next_step(schedule, &settings.job, host, &standing, rng.as_ref()))
@@ -141,14 +141,14 @@ fn make_due_step(decision: &DueDecision, request: Option<String>, mut closed: Ve
             times,
             closed,
             has_failed_start: false,
-            verdict: Some((last.status, last.message)),
+            recorded_outcome: Some((last.status, last.message)),
         };
         return DueStep::Record(Box::new(DueRun { claim, trigger: last.trigger, occurrence: None, next }));
     }
     let occurrence = decision.due.map(|due| due.scheduled_for);
     let kind = if occurrence.is_some() { SCHEDULE_TRIGGER } else { REQUEST_TRIGGER };
     let trigger = Trigger { kind: kind.to_owned(), run_key: None, scheduled_for: occurrence };
-    let claim = ScheduleClaim { occurrence, request, times, closed, has_failed_start: false, verdict: None };
+    let claim = ScheduleClaim { occurrence, request, times, closed, has_failed_start: false, recorded_outcome: None };
     DueStep::Run(Box::new(DueRun { claim, trigger, occurrence: decision.due, next }))
 }
 

@@ -111,13 +111,13 @@ pub async fn read_history(
         read => Ok(read),
     })?;
     let state = ended?;
-    if let Some(to) = state.as_ref().and_then(|state| state.next.clone()) {
+    if let Some(to) = state.as_ref().and_then(|state| state.successor.clone()) {
         return Err(HistoryError::RolledOver { to });
     }
     let now = read_service_time(&sheet, clock);
     let (runs_tab, last_row) = (runs.tab, runs.last_row());
     runs.jobs = None;
-    for id in state.iter().flat_map(|state| &state.previous).take(MAX_PREDECESSORS) {
+    for id in state.iter().flat_map(|state| &state.predecessors).take(MAX_PREDECESSORS) {
         if runs.last_success.is_some() {
             break;
         }
@@ -149,7 +149,7 @@ pub async fn read_done_times(
         Err(HistoryError::App(error)) => Err(error),
         read => Ok(read),
     })??;
-    for id in state.iter().flat_map(|state| &state.previous) {
+    for id in state.iter().flat_map(|state| &state.predecessors) {
         let earlier = connect_to_read(settings, Some(id), clock, rng)?;
         read_spreadsheet(&earlier, &settings.job, clock, &mut runs).await?;
     }

@@ -90,7 +90,7 @@ impl StageCommand<'_> {
             Ok(None) => return CommandEnd::Interrupted,
             Err(error) => return CommandEnd::Failed { error, may_pass: false },
         };
-        self.outcomes.note_report(&report);
+        self.outcomes.record_report(&report);
         self.end_of(report, part.map(Path::to_owned), target).await
     }
 

@@ -1,6 +1,6 @@
 //! The parts of a run of stages: its source, its step, and how its records are identified.
 //!
-//! In scope: making them. Out of scope: the run that takes them (`app::job`).
+//! In scope: making them. Out of scope: the run that takes them (`app::single_run`).
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub fn make_stage_parts(
     };
     ProvidedParts {
         source: Some(Arc::new(open)),
-        identify: Some(Arc::new(CheckpointKeyFinder)),
+        key_finder: Some(Arc::new(CheckpointKeyFinder)),
         steps: Some(vec![Arc::new(stage_step)]),
         concurrency: Some(1),
         is_rowless,

@@ -194,7 +194,7 @@ pub struct StageOutcomes {
 
 impl StageOutcomes {
     /// Notes why a delivery has failed.
-    pub fn note_failed(&self, key: Key, error: String) {
+    pub fn record_failed(&self, key: Key, error: String) {
         lock_unpoisoned(&self.failed).insert(key, error);
     }
 
@@ -204,7 +204,7 @@ impl StageOutcomes {
     }
 
     /// Notes a dead letter that was delivered; its file need not exist.
-    pub fn note_delivered(&self, dead_letter: PathBuf) {
+    pub fn record_delivered(&self, dead_letter: PathBuf) {
         lock_unpoisoned(&self.delivered).push(dead_letter);
     }
 
@@ -221,7 +221,7 @@ impl StageOutcomes {
     }
 
     /// Notes how a command ended.
-    pub fn note_report(&self, report: &RetryReport) {
+    pub fn record_report(&self, report: &RetryReport) {
         *lock_unpoisoned(&self.last) = Some(report.clone());
     }
 

@@ -184,7 +184,7 @@ impl StageVisit {
         match command.run().await {
             CommandEnd::Done { artifact, attempts, seconds } => {
                 if let Some(dead) = self.find_dead_letter(stage) {
-                    self.outcomes.note_delivered(self.plan.folders.resolve_path(&dead));
+                    self.outcomes.record_delivered(self.plan.folders.resolve_path(&dead));
                 }
                 let checkpoint = self.make_checkpoint(stage, artifact);
                 StageEnd::Done(Box::new(Checkpoint { attempts, seconds, ..checkpoint }))
@@ -272,7 +272,7 @@ impl StageVisit {
         if let Err(error) = copied.unwrap_or_else(|error| Err(io::Error::other(error))) {
             return StageEnd::Failed(of_stage(format!("its file could not be kept as {dead}, either: {error}")));
         }
-        self.outcomes.note_failed(stage.key.clone(), error.clone());
+        self.outcomes.record_failed(stage.key.clone(), error.clone());
         let checkpoint = Checkpoint { dead_letter: Some(dead.clone()), ..self.make_checkpoint(stage, None) };
         StageEnd::Undelivered(
             Box::new(checkpoint),

@@ -78,7 +78,7 @@ fn judge_stages(stages: Vec<PlannedStage>, folders: &StageFolders, index: &Proce
                 StageProgress::Done
             }
             (StageVerdict::Changed(why), _) => StageProgress::Changed(why),
-            (_, Some(failure)) => StageProgress::Failed { attempts: failure.attempts, waits: failure.is_suppressed() },
+            (_, Some(failure)) => StageProgress::Failed { attempts: failure.attempts, waits: failure.is_not_retried() },
             (StageVerdict::Open | StageVerdict::Exhausted, None) => StageProgress::Open,
         };
         is_open |= progress != StageProgress::Done;

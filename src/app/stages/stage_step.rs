@@ -50,7 +50,7 @@ impl StageStep {
         let command = StageCommand { plan: &plan, stage: &stage, input, stop, outcomes, lease: None };
         match command.run().await {
             CommandEnd::Done { attempts, seconds, .. } => {
-                self.outcomes.note_delivered(file);
+                self.outcomes.record_delivered(file);
                 Ok(self.make_rows(make_row(&record, Some((attempts, seconds)))))
             }
             CommandEnd::Failed { error, .. } => Err(StepError::Rejected(error)),

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::session::Session;
+use crate::cli::invocation::Invocation;
 use crate::clock::Clock;
 use crate::rng::Rng;
 use crate::system::SeededRng;
@@ -14,7 +14,7 @@ use crate::system::SeededRng;
 #[derive(Clone)]
 pub struct CommandContext<'s> {
     /// The output, and the command line as a whole.
-    pub session: &'s Session,
+    pub invocation: &'s Invocation,
     /// The name of this machine, for the rows of a run.
     pub host: String,
     /// The clock of this machine.

@@ -13,7 +13,7 @@ use crate::app::drill::idempotency::reads_idempotency_key;
 use crate::app::drill::mishaps::mishap::draw_mishaps;
 use crate::app::drill::record_copy::RecordCopy;
 use crate::app::error::AppError;
-use crate::app::job::ensure_programs_exist;
+use crate::app::single_run::ensure_programs_exist;
 use crate::app::stages::stage_plan::plan_stages;
 use crate::cli::args::jobs::drill::DrillArgs;
 use crate::cli::commands::error_report::from_app;
@@ -21,8 +21,8 @@ use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run_interrupts::watch_signals;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::drill::{DrillOutput, DrilledUnits, ProgramSteps};
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::find_own_program;
 use crate::config::sections::records::steps::StepAction;
@@ -35,7 +35,7 @@ use crate::step::worker::workers::Workers;
 use crate::system::{SeededRng, SystemClock};
 
 /// Plays the drills and reports them. Neither the job's sheet nor its state is read or written.
-pub fn execute(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result<Exit, CliError> {
+pub fn execute(invocation: &Invocation, args: &DrillArgs, runtime: &Runtime) -> Result<Exit, CliError> {
     let settings = {
         // The evaluator of the job's expressions belongs to a runtime.
         let _inside = runtime.enter();
@@ -69,17 +69,17 @@ pub fn execute(session: &Session, args: &DrillArgs, runtime: &Runtime) -> Result
     let mut output = DrillOutput::new(&settings.job, args, units, programs);
     output.add_undisturbed(usual.report.as_ref().map_or(0, |report| report.run.counts.failed));
     if !args.json {
-        session.terminal.stdout().write_line(&output.format_heading());
+        invocation.terminal.stdout().write_line(&output.format_heading());
     }
     for seed in args.list_seeds() {
         let outcome = play_seed(&job, seed, &usual).map_err(|error| to_error(&error))?;
         if !args.json {
-            session.terminal.stdout().write_line(&DrillOutput::format_line(seed, &outcome));
+            invocation.terminal.stdout().write_line(&DrillOutput::format_line(seed, &outcome));
         }
         output.add(seed, outcome);
     }
     let exit = if output.describe_findings().is_empty() { Exit::Ok } else { Exit::Findings };
-    session.terminal.stdout().put(&if args.json { output.format_json(exit) } else { output.format_summary() });
+    invocation.terminal.stdout().put(&if args.json { output.format_json(exit) } else { output.format_summary() });
     Ok(exit)
 }
 

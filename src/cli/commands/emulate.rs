@@ -26,7 +26,7 @@ use crate::fault::Fault;
 
 /// Serves until a signal arrives, or until the parent is gone.
 pub async fn execute(context: CommandContext<'_>, args: &EmulateArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     let file = match &args.job {
         Some(job) => Some(find_local_sheet(job)?),
         None => args.file.clone(),
@@ -43,7 +43,7 @@ pub async fn execute(context: CommandContext<'_>, args: &EmulateArgs) -> Result<
     let watch = SignalWatch::start(Arc::clone(&clock), move |_, _| asked.cancel())
         .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
     let parent = args.exit_with_parent.then(|| ParentWatch::start(Arc::clone(&clock)));
-    let (out, err) = (session.terminal.stdout(), session.terminal.stderr());
+    let (out, err) = (invocation.terminal.stdout(), invocation.terminal.stderr());
     let ready = |server: &ReadyServer| {
         if shows_spreadsheets {
             for (id, title) in &server.spreadsheets {

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | How is a job run, also by the commands in `maintain/`? | `run`, `run_options` |
 //! | Who follows a run, and what stops it early? | `run_observers`, `run_interrupts` |
-//! | How is a job of stages run, and done again? | `stage_run`, `stage_redo` |
+//! | How is a job of stages run, and done again? | `stage_run`, `stage_reprocess` |
 //! | Which commands only read a job or its tabs? | `inspect/` |
 //! | Which commands change what a job has stored? | `maintain/` |
 //! | Which commands are about when a job runs? | `schedule/` |
@@ -31,7 +31,7 @@ pub mod schedule;
 mod fields;
 pub mod alerts;
 pub mod scripts;
-pub mod stage_redo;
+pub mod stage_reprocess;
 mod stage_run;
 #[cfg(feature = "emulator")]
 pub mod drill;

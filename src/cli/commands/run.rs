@@ -9,14 +9,14 @@ use tracing::Instrument as _;
 
 use crate::app::error::AppError;
 use crate::app::failed_start::{FailedStart, StartRecord};
-use crate::app::job::run;
 use crate::app::job_alerts::{AlertRunEnd, JobAlerts};
 use crate::app::plan::plan_file::PlanFile;
 use crate::app::provided_parts::ProvidedParts;
 use crate::app::run_request::RunRequest;
+use crate::app::single_run::run;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
-use crate::cli::commands::alerts::job_file_alert::{note_working_file, report_unreadable_file};
+use crate::cli::commands::alerts::job_file_alert::{record_job_file, report_unreadable_file};
 use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{describe_place, load_settings, read_settings, select_run_notes};
@@ -32,8 +32,8 @@ use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::settings::Settings;
 use crate::ledger::runs::run::Trigger;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{PreparedChanges, RunError};
+use crate::runner::run_scope::RunScope;
 use crate::runner::shutdown::StopHandle;
 
 /// How long the reports of a run may take that was dropped at its deadline.
@@ -44,8 +44,8 @@ pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit
     if let Some(path) = &args.plan {
         return Box::pin(run_planned(context, args, path)).await;
     }
-    let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
-    Box::pin(run_job(context, args, RunOptions { retrying, ..RunOptions::default() })).await
+    let scope = if args.retry_failures { RunScope::FailuresOnly } else { RunScope::Default };
+    Box::pin(run_job(context, args, RunOptions { scope, ..RunOptions::default() })).await
 }
 
 /// Runs the job if nothing has moved since the plan was made. The run checks the head of the sheet
@@ -78,13 +78,13 @@ async fn choose_settings(
 
 /// Runs the job with these options, and reports the result: to people, and as the job's heartbeat.
 pub async fn run_job(context: CommandContext<'_>, args: &RunArgs, mut order: RunOptions) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     let settings = choose_settings(args, order.settings.as_deref(), &clock).await?;
     let place = describe_place(&args.job, &settings);
-    let stages = StageRun::new(session, args, &settings, &clock, &rng)?;
+    let stages = StageRun::new(invocation, args, &settings, &clock, &rng)?;
     // The output of the stages' commands has the terminal.
     order.shares_terminal |= stages.is_some();
-    let observers = RunObservers::new(session, args, &order, &settings, &clock);
+    let observers = RunObservers::new(invocation, args, &order, &settings, &clock);
     let alerting = open_alerts(&settings, &order, &place, &host, &clock);
     let stop = StopHandle::default();
     let abort = CancellationToken::new();
@@ -128,7 +128,7 @@ pub async fn run_job(context: CommandContext<'_>, args: &RunArgs, mut order: Run
             alerting.finish(&end).instrument(observers.span()).await;
         }
         if ended.is_ok() && order.command.is_none() {
-            note_working_file(&args.job, &settings, &clock).await;
+            record_job_file(&args.job, &settings, &clock).await;
         }
     };
     let reports = Box::pin(async { tokio::join!(to_machines, to_people) });
@@ -165,7 +165,7 @@ fn run_request(
     RunRequest {
         accepts_changes: args.accept_changes,
         overlap: choose_overlap(args, settings.overlap),
-        retrying: order.retrying.clone(),
+        scope: order.scope.clone(),
         changes: order.changes.take(),
         rollover: order.rollover.clone(),
         recreates_tabs: order.recreates_tabs,

@@ -15,10 +15,10 @@ use crate::cli::commands::load_settings::describe_place;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::destination::JobDestination;
-use crate::cli::output::run::reporter::{Audience, Reporter};
+use crate::cli::output::run::reporter::{Reporter, ReporterOptions};
 use crate::cli::output::run::summary::format_summary;
-use crate::cli::session::Session;
 use crate::cli::streams::palette::Palette;
 use crate::clock::Clock;
 use crate::config::sections::reporting::heartbeat::HeartbeatSettings;
@@ -42,7 +42,7 @@ pub(super) struct RunObservers {
 impl RunObservers {
     /// Creates the observers of a run that is about to start.
     pub(super) fn new(
-        session: &Session,
+        invocation: &Invocation,
         args: &RunArgs,
         order: &RunOptions,
         settings: &Settings,
@@ -51,7 +51,7 @@ impl RunObservers {
         let is_ordinary = order.command.is_none();
         Self {
             job: settings.job.clone(),
-            reporter: make_reporter(session, args, order, clock, describe_place(&args.job, settings)),
+            reporter: make_reporter(invocation, args, order, clock, describe_place(&args.job, settings)),
             heartbeat: make_heartbeat(settings, order, clock),
             meter: RunMeter::start(Arc::clone(clock)),
             delivery: is_ordinary.then(|| MetricsDelivery::new(settings, Arc::clone(clock))),
@@ -156,21 +156,21 @@ fn report_of(error: &AppError) -> Option<&RunReport> {
 }
 
 fn make_reporter(
-    session: &Session,
+    invocation: &Invocation,
     args: &RunArgs,
     order: &RunOptions,
     clock: &Arc<dyn Clock>,
     place: JobDestination,
 ) -> Arc<Mutex<Reporter>> {
-    let audience = Audience {
+    let reporter_options = ReporterOptions {
         wants_json: args.job.json,
         is_quiet: args.quiet,
         shares_terminal: order.shares_terminal,
-        omits_exhausted: !order.retrying.processes_items(),
-        is_verbose: session.args.verbose > 0,
+        omits_exhausted: !order.scope.processes_items(),
+        is_verbose: invocation.args.verbose > 0,
     };
-    let (terminal, style) = (Arc::clone(&session.terminal), Arc::clone(&session.log_style));
-    Arc::new(Mutex::new(Reporter::new(terminal, Arc::clone(clock), audience, place, style)))
+    let (terminal, style) = (Arc::clone(&invocation.terminal), Arc::clone(&invocation.log_style));
+    Arc::new(Mutex::new(Reporter::new(terminal, Arc::clone(clock), reporter_options, place, style)))
 }
 
 /// Returns the heartbeat of the run. A run by which another command writes has none.

@@ -4,15 +4,15 @@ use crate::app::plan::plan_file::PlanFile;
 use crate::config::settings::Settings;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
+use crate::runner::run_scope::RunScope;
 use crate::runner::schedule_claim::ScheduleClaim;
 
 /// What a run processes beside the job's own settings.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
     /// Which failures are tried, and whether the source is read.
-    pub retrying: RetryScope,
+    pub scope: RunScope,
     /// Changes that were prepared beforehand.
     pub changes: Option<PreparedChanges>,
     /// The rollover that the run is part of.

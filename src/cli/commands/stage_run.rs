@@ -1,7 +1,7 @@
 //! A run of stages, and who listens to it.
 //!
 //! In scope: lines on the terminal, what follows the run. Out of scope: the stages themselves
-//! (`app::stages`), which of them run again (`cli::commands::stage_redo`).
+//! (`app::stages`), which of them run again (`cli::commands::stage_reprocess`).
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::app::stages::stage_plan::{StageListeners, StageOutcomes, StagePlan};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::invocation::Invocation;
 use crate::cli::streams::command_output::TerminalOutput;
 use crate::cli::streams::control_characters::make_visible;
 use crate::clock::Clock;
@@ -31,7 +31,7 @@ pub struct StageRun {
 impl StageRun {
     /// Creates the stages of a run; `None` for a job of records. Fails if a flag is about records.
     pub fn new(
-        session: &Session,
+        invocation: &Invocation,
         args: &RunArgs,
         settings: &Settings,
         clock: &Arc<dyn Clock>,
@@ -42,9 +42,9 @@ impl StageRun {
             return Err(error.with_help("leave it out, or name the file in the command of the first stage"));
         }
         let is_quiet = args.quiet || args.job.json;
-        let terminal = Arc::clone(&session.terminal);
+        let terminal = Arc::clone(&invocation.terminal);
         let of_lines = Arc::clone(&terminal);
-        let is_structured = session.log_style.format.is_structured();
+        let is_structured = invocation.log_style.format.is_structured();
         let listeners = StageListeners {
             output: Arc::new(TerminalOutput(terminal)),
             line: Arc::new(move |line| {

@@ -84,10 +84,9 @@ impl CheckOutput {
             spreadsheet: &self.place,
             lines: &self.lines,
             probe: self.probe.as_deref(),
-            repeated_keys: self
-                .repeated_keys
-                .as_ref()
-                .and_then(|repeated_keys| RepeatedDocument::from_repeats(&repeated_keys.repeats, repeated_keys.again)),
+            repeated_keys: self.repeated_keys.as_ref().and_then(|repeated_keys| {
+                RepeatedDocument::from_repeats(&repeated_keys.repeats, repeated_keys.reprocess_policy)
+            }),
             exit_code: self.choose_exit().code(),
         }
     }

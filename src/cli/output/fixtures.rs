@@ -46,7 +46,7 @@ pub fn report() -> RunReport {
         throttled: 0,
         is_quota_shared: false,
         repeats: RepeatedKeys::default(),
-        again: ReprocessPolicy::EachVersion,
+        reprocess_policy: ReprocessPolicy::EachVersion,
         rowless: 0,
         held: None,
         skips: SkipCounts::default(),
@@ -90,7 +90,7 @@ pub fn make_pipes() -> (Arc<Terminal>, CapturedOutput) {
 pub fn make_failure(n: u64) -> Event {
     Event::ItemFailed {
         key: Key::new(format!("us7000{n:03}")).expect("a valid key"),
-        place: format!("feed.json:{n} (record {n})"),
+        position: format!("feed.json:{n} (record {n})"),
         step: "map".into(),
         error: "number (null) can't be\ndivided by 1000".into(),
     }

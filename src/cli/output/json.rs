@@ -143,13 +143,13 @@ struct RepeatedKeyDocument<'a> {
 
 impl<'a> RepeatedDocument<'a> {
     /// Returns the document for these keys; `None` if there are none.
-    pub fn from_repeats(repeats: &'a RepeatedKeys, again: ReprocessPolicy) -> Option<Self> {
+    pub fn from_repeats(repeats: &'a RepeatedKeys, reprocess_policy: ReprocessPolicy) -> Option<Self> {
         let document = |one: &'a RepeatedKey| RepeatedKeyDocument {
             key: &one.key,
             places: one.places.each_ref().map(String::as_str),
         };
         let first = repeats.listed.iter().map(document).collect();
-        (repeats.keys > 0).then(|| Self { count: repeats.keys, counts: name_counted_record(again), first })
+        (repeats.keys > 0).then(|| Self { count: repeats.keys, counts: name_counted_record(reprocess_policy), first })
     }
 }
 
@@ -200,7 +200,7 @@ impl<'a> RunDocument<'a> {
             spreadsheet: &place.spreadsheet,
             failures,
             failures_omitted: left_out,
-            repeated_keys: RepeatedDocument::from_repeats(&report.repeats, report.again),
+            repeated_keys: RepeatedDocument::from_repeats(&report.repeats, report.reprocess_policy),
             held: report.held.as_ref().map(HeldDocument::new),
             exit_code: exit.code(),
         }

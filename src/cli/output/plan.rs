@@ -125,7 +125,7 @@ impl PlanOutput<'_> {
         let counts = &report.run.counts;
         let failures = self.plan.failures.iter().map(|failure| PlannedFailureDocument {
             key: &failure.key,
-            place: &failure.place,
+            place: &failure.position,
             step: &failure.step,
             error: &failure.error,
         });
@@ -266,8 +266,8 @@ impl PlanOutput<'_> {
 
     fn format_failures(&self) -> Vec<String> {
         let listed = self.plan.failures.iter().map(|failure| {
-            let (key, place, step) = (&failure.key, &failure.place, &failure.step);
-            format!("would fail: {key} ({place}), step {step}: {}", failure.error)
+            let (key, position, step) = (&failure.key, &failure.position, &failure.step);
+            format!("would fail: {key} ({position}), step {step}: {}", failure.error)
         });
         let more = self.plan.report.run.counts.failed.saturating_sub(self.plan.failures.len() as u64);
         let more = (more > 0).then(|| format!("and {} more", format_number(more)));

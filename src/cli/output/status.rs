@@ -271,7 +271,12 @@ mod tests {
             place: fixtures::make_place(),
             last_run: Some(Some(fixtures::make_partial_report().run)),
             held_by: Some((
-                Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into(), process: None },
+                Holder {
+                    installation: "i".into(),
+                    run: "20180207-022613-00def".into(),
+                    host: "box".into(),
+                    process: None,
+                },
                 Timestamp(1_517_970_673_840),
             )),
             is_holder_dead: false,

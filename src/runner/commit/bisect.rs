@@ -4,9 +4,9 @@
 //! Out of scope: which part is sent next (`ledger::commit::bisection`), and the failure of the
 //! rejected item (`runner::records::item_failures`).
 
-use crate::ledger::commit::bisection::{Confidence, MAX_REJECTED_ITEMS};
+use crate::ledger::commit::bisection::{BisectionCause, MAX_REJECTED_ITEMS};
 use crate::ledger::runs::event::Event;
-use crate::runner::commit::commit_driver::CommitOutcome;
+use crate::runner::commit::commit_driver::FinishedCommit;
 use crate::runner::commit::committer::{Committer, FinalCommitState};
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::records::intake::Intake;
@@ -16,18 +16,18 @@ impl Committer {
     /// Returns refused items to the queue. Parts of them are sent until the rejected item is known.
     pub(super) fn start_bisection(
         &mut self,
-        confidence: Confidence,
-        outcome: CommitOutcome,
+        cause: BisectionCause,
+        outcome: FinishedCommit,
         intake: &mut Intake,
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
         let items = self.drafts.requeue_newest();
         let (number, suspects) = (outcome.commit.to.commit, items.len());
-        self.bisection.on_refused(suspects, confidence);
+        self.bisection.on_refused(suspects, cause);
         self.emit(Event::Suspected { number, items: suspects as u64, why: outcome.error.why.clone() });
         self.refusal = outcome.error.why;
         queue.put_back(items, self.now_ms());
-        self.closing_run = FinalCommitState::NotSent;
+        self.final_commit = FinalCommitState::NotSent;
         self.fail_rejected_item(intake, queue)
     }
 

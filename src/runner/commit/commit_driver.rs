@@ -20,7 +20,7 @@ const HEAD_READ_RETRIES: u32 = 3;
 
 /// A commit whose outcome is known, or can't be determined.
 #[derive(Debug)]
-pub struct CommitOutcome {
+pub struct FinishedCommit {
     /// The commit that was sent, for the draft that follows it.
     pub commit: Arc<Commit>,
     /// How it ended.
@@ -62,7 +62,7 @@ pub struct CommitDriver {
 
 impl CommitDriver {
     /// Sends a commit and reads the head until the outcome is known. Never drafts or loads.
-    pub async fn drive_commit(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
+    pub async fn drive_commit(self, commit: Arc<Commit>, drafted: DraftIds) -> FinishedCommit {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
         let has_items = !commit.changes.settled.is_empty();
@@ -93,10 +93,10 @@ impl CommitDriver {
             };
         };
         if was_in_doubt {
-            (self.events)(Event::Resolved { number, resolution: name_verdict(&end) });
+            (self.events)(Event::Resolved { number, resolution: name_resolution(&end) });
         }
         let took_ms = self.clock.monotonic_ms().saturating_sub(began);
-        CommitOutcome { commit, end, error, took_ms }
+        FinishedCommit { commit, end, error, took_ms }
     }
 
     /// Reads the head, with retries while the service is down. Returns `None` if it stays down.
@@ -130,7 +130,7 @@ fn convert_result(result: &CommitResult) -> Option<LastError> {
     Some(match result {
         CommitResult::Applied => return None,
         // The guard refuses a writer that was overtaken; the next run finds another head.
-        CommitResult::Refused { part: CommitPart::Guard, why } | CommitResult::ReplyLost { why } => {
+        CommitResult::Refused { part: CommitPart::Guard, why } | CommitResult::ResponseLost { why } => {
             LastError::new(why, Fault::Transient)
         }
         CommitResult::Refused { why, .. } | CommitResult::NoWorkingGuard { why } => {
@@ -143,7 +143,7 @@ fn convert_result(result: &CommitResult) -> Option<LastError> {
     })
 }
 
-fn name_verdict(end: &CommitEnd) -> &'static str {
+fn name_resolution(end: &CommitEnd) -> &'static str {
     match end {
         CommitEnd::Applied(_) => "applied",
         CommitEnd::Redraft => "not applied; drafted again",
@@ -153,7 +153,7 @@ fn name_verdict(end: &CommitEnd) -> &'static str {
         CommitEnd::HeadMissing => "the state marker is missing",
         CommitEnd::NotExecuted => "not executed",
         CommitEnd::NoWorkingGuard => "this service does not guard commits",
-        CommitEnd::NeverAnswered => "still unanswered",
+        CommitEnd::NoResponse => "still unanswered",
         CommitEnd::OutcomeUnknown => "still unclear",
     }
 }

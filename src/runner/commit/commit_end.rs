@@ -9,7 +9,7 @@ use crate::ledger::commit::commit_machine::CommitEnd;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
-use crate::runner::commit::commit_driver::{CommitOutcome, LastError};
+use crate::runner::commit::commit_driver::{FinishedCommit, LastError};
 use crate::runner::commit::committer::{Committer, FinalCommitState};
 use crate::runner::commit::halt_errors::{describe_halt, describe_unfinished_commit};
 use crate::runner::queue::commit_queue::{CommitQueue, collect_sequence_numbers};
@@ -22,7 +22,7 @@ impl Committer {
     /// for a last commit that has to be drafted again.
     pub async fn on_commit_end(
         &mut self,
-        outcome: CommitOutcome,
+        outcome: FinishedCommit,
         intake: &mut Intake,
         queue: &mut CommitQueue,
         end: &RunEnd,
@@ -38,15 +38,15 @@ impl Committer {
             self.end_after_takeover();
             return Ok(());
         }
-        let end = Some(end).filter(|_| self.closing_run == FinalCommitState::InFlight);
+        let end = Some(end).filter(|_| self.final_commit == FinalCommitState::InFlight);
         match self.chain.on_end(&outcome.commit, &outcome.end) {
             NextAction::Continue => Ok(()),
-            NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, end),
+            NextAction::Redraft => self.send_commit(self.drafts.newest_items(), intake, end),
             NextAction::Halve => {
                 let mut items = self.drafts.newest_items();
                 let rest = items.split_off(items.len().div_ceil(2));
                 queue.put_back(rest, self.now_ms());
-                self.begin(items, intake, None)
+                self.send_commit(items, intake, None)
             }
             NextAction::Bisect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
             NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
@@ -59,7 +59,7 @@ impl Committer {
     /// Ends this run: its results are applied, and the run that has taken over found the repairs
     /// that are left.
     pub(super) fn end_after_takeover(&mut self) {
-        self.closing_run = FinalCommitState::Done;
+        self.final_commit = FinalCommitState::Done;
         self.misplaced.clear();
     }
 
@@ -83,11 +83,11 @@ impl Committer {
         // If its items were suspected meanwhile, they are in the queue once more.
         if commit.to != newest || self.drafts.take_requeued() {
             let held = collect_sequence_numbers(&items);
-            queue.remove_matching(|waiting| held.contains(&waiting.place));
+            queue.remove_matching(|waiting| held.contains(&waiting.sequence));
         }
         queue.put_back(left, now_ms);
         self.bisection.on_applied(items.len());
-        self.begun.clone_from(&commit.state.begun);
+        self.begun.clone_from(&commit.state.start_markers);
         let keys = intake.on_applied(&items);
         intake.index.on_rows_written(commit.processed_entries().map(|(key, _, _, run_cell)| (key, run_cell)));
         let rows = commit.changes.remaining_rows(intake.output.mode) as u64;
@@ -98,7 +98,7 @@ impl Committer {
         self.run.last_commit = id.commit;
         self.commits += 1;
         self.rows += rows;
-        self.has_table |= !commit.changes.tables.is_empty();
+        self.has_data_tab |= !commit.changes.new_tabs.is_empty();
         intake.output.header.on_columns_added(&commit.changes.columns);
         let released = commit.state.lease.holder.is_none();
         self.record_alerts(released);
@@ -109,7 +109,7 @@ impl Committer {
         self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
-        self.closing_run = if released { FinalCommitState::Done } else { FinalCommitState::NotSent };
+        self.final_commit = if released { FinalCommitState::Done } else { FinalCommitState::NotSent };
         if released && !self.is_run_row_written {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
             self.is_run_row_written = true;

@@ -11,10 +11,10 @@ use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
 use crate::ledger::commit::bisection::Bisection;
-use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
+use crate::ledger::commit::changes::{Changes, ItemResult, NewTab};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata};
 use crate::ledger::leases::lease::LeaseValidity;
-use crate::ledger::processed::redo_keys::RedoKeys;
+use crate::ledger::processed::keys_to_reprocess::KeysToReprocess;
 use crate::ledger::runs::end_state::RunEndState;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::reported_messages::ReportedMessages;
@@ -23,7 +23,7 @@ use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
-use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
+use crate::runner::commit::commit_driver::{CommitDriver, FinishedCommit, LastError};
 use crate::runner::commit::halt_errors::describe_unfinished_commit;
 use crate::runner::commit::misplaced_rows::MisplacedRows;
 use crate::runner::commit::run_row::{convert_to_service_clock, count_after_changes, with_end_state};
@@ -60,17 +60,17 @@ pub struct Committer {
     /// This run, as of its last commit.
     pub run: Run,
     /// The service's clock.
-    pub service: ServiceClock,
+    pub service_clock: ServiceClock,
     /// True if the data tab exists.
-    pub has_table: bool,
+    pub has_data_tab: bool,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// The lease request of this run.
     pub lease_request: LeaseRequest,
     pub(super) lease_validity: LeaseValidity,
     pub(super) drafts: InFlightDrafts,
-    pub(super) commit_future: Option<BoxFuture<'static, CommitOutcome>>,
-    pub(super) closing_run: FinalCommitState,
+    pub(super) commit_future: Option<BoxFuture<'static, FinishedCommit>>,
+    pub(super) final_commit: FinalCommitState,
     /// Items that the last applied commit shows as begun.
     pub begun: Vec<StartMarker>,
     /// The state's marker of a reprocess.
@@ -109,19 +109,19 @@ impl Committer {
         let RunContext {
             chain,
             intake,
-            has_table: table_exists,
+            has_data_tab,
             abandoned_runs,
             schedule,
             alerts,
             answered_cells,
             run,
-            service,
+            service_clock,
             began_ms,
             lease_request,
             ..
         } = opened;
         let ttl_ms = config.ttl_ms;
-        let reprocess = ReprocessState::new(&config.retrying, &run.id, chain.state());
+        let reprocess = ReprocessState::new(&config.scope, &run.id, chain.state());
         let committer = Self {
             lease_validity: LeaseValidity::new(began_ms, ttl_ms),
             last_commit_ms: driver.clock.monotonic_ms(),
@@ -134,13 +134,13 @@ impl Committer {
             alerts,
             answered_cells,
             run,
-            service,
-            has_table: table_exists,
+            service_clock,
+            has_data_tab,
             ttl_ms,
             lease_request,
             drafts: InFlightDrafts::default(),
             commit_future: None,
-            closing_run: FinalCommitState::NotSent,
+            final_commit: FinalCommitState::NotSent,
             begun: Vec::new(),
             reprocess,
             rollover: config.rollover.clone(),
@@ -163,7 +163,7 @@ impl Committer {
 
     /// True if the run's last commit is applied.
     pub fn is_closed(&self) -> bool {
-        self.closing_run == FinalCommitState::Done
+        self.final_commit == FinalCommitState::Done
     }
 
     /// True if the last commit met more than one 429. Commits should then come less often.
@@ -183,7 +183,7 @@ impl Committer {
     }
 
     /// Waits for the end of the commit in flight; never resolves if there is none.
-    pub async fn wait_for_commit(&mut self) -> CommitOutcome {
+    pub async fn wait_for_commit(&mut self) -> FinishedCommit {
         match &mut self.commit_future {
             Some(flight) => flight.await,
             None => std::future::pending().await,
@@ -210,28 +210,28 @@ impl Committer {
         let MisplacedWrites { rows, checksum_correction, left } = self.driver.store.misplaced_writes().await?;
         self.chain.update_state(|state| state.processed.add_all(checksum_correction));
         for message in self.misplaced.update(rows, left)? {
-            self.note_repair(message);
+            self.record_repair(message);
         }
-        if self.misplaced.is_any() && self.closing_run == FinalCommitState::Done {
-            self.closing_run = FinalCommitState::NotSent;
+        if self.misplaced.is_any() && self.final_commit == FinalCommitState::Done {
+            self.final_commit = FinalCommitState::NotSent;
         }
         Ok(())
     }
 
     /// Reports a repair, in an event and in the run's row.
-    fn note_repair(&mut self, message: String) {
+    fn record_repair(&mut self, message: String) {
         self.run.add_remark(&message);
         self.emit(Event::Anomaly { message });
     }
 
     /// Returns the service's time now.
     pub fn service_time(&self) -> Timestamp {
-        self.service.time_at(self.now_ms())
+        self.service_clock.time_at(self.now_ms())
     }
 
     /// Drafts a commit of these items and sends it. The last commit has an `end`, with which it
     /// closes the run's row.
-    pub fn begin(
+    pub fn send_commit(
         &mut self,
         items: Vec<PendingItem>,
         intake: &mut Intake,
@@ -240,11 +240,11 @@ impl Committer {
         let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
         changes.runs.extend(self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).cloned());
-        if !self.has_table && changes.rows() > 0 {
+        if !self.has_data_tab && changes.count_rows() > 0 {
             intake.output.header.close();
             let columns = intake.output.header.columns().to_vec();
-            changes.tables.push(NewTable { tab: intake.output.tab.clone(), columns });
-        } else if changes.rows() > 0 {
+            changes.new_tabs.push(NewTab { tab: intake.output.tab.clone(), columns });
+        } else if changes.count_rows() > 0 {
             changes.columns = intake.output.header.missing_columns().to_vec();
         }
         let so_far = self.run_after(&changes, intake.counts);
@@ -265,7 +265,7 @@ impl Committer {
         let reprocess_runs = self.reprocess.next_marker(end.is_some(), run.status);
         let key_column = intake.output.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.list_begun(&items);
-        let redo = self.find_redo_keys(&items, intake, reprocess_runs.is_empty());
+        let left = self.find_keys_to_reprocess(&items, intake, reprocess_runs.is_empty());
         let ahead_ms = self.service_time().0.saturating_sub(self.driver.clock.now().0);
         let ended = end.map(|_| convert_to_service_clock(&run, ahead_ms));
         let schedule = self.schedule.as_ref().map(|one| one.next_history(&self.abandoned_runs, ended.as_ref()));
@@ -276,24 +276,24 @@ impl Committer {
             state.schedule = schedule.or(state.schedule.take());
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
-            state.redo = redo;
+            state.keys_to_reprocess = left;
             state.held = held;
-            state.filled = intake.fields.shares().clone();
+            state.field_fill_shares = intake.fields.shares().clone();
             state.warnings = warnings;
-            state.begun = begun;
-            state.forced = reprocess_runs;
+            state.start_markers = begun;
+            state.reprocess_runs = reprocess_runs;
             if let Some(rollover) = rollover {
                 rollover.apply(state);
             }
         });
-        let cursor = intake.watermark.watermark_after(&collect_sequence_numbers(&items)).map(str::to_owned);
+        let low_watermark = intake.watermark.watermark_after(&collect_sequence_numbers(&items)).map(str::to_owned);
         let (now, ttl_ms, releases_lease) = (self.service_time(), self.ttl_ms, end.is_some());
-        let metadata = CommitMetadata { now, ttl_ms, releases_lease, run, cursor };
+        let metadata = CommitMetadata { now, ttl_ms, releases_lease, run, low_watermark };
         let drafted = self.chain.draft(self.rng.next_u64(), changes, &metadata);
         let to_error = |why: String| describe_unfinished_commit(LastError::new(why, Fault::Transient));
         let commit = Arc::new(drafted.map_err(|error| to_error(error.to_string()))?);
-        self.drafts.note_draft(Arc::clone(&commit), items);
-        self.closing_run = if end.is_some() { FinalCommitState::InFlight } else { FinalCommitState::NotSent };
+        self.drafts.record_draft(Arc::clone(&commit), items);
+        self.final_commit = if end.is_some() { FinalCommitState::InFlight } else { FinalCommitState::NotSent };
         let driving = self.driver.clone().drive_commit(commit, self.chain.draft_ids().clone());
         self.commit_future = Some(Box::pin(driving));
         Ok(())
@@ -301,13 +301,13 @@ impl Committer {
 
     /// Returns what is to be done again once these items are committed. `is_all_read`: the
     /// reprocessing run, if this is one, has processed all that the source yields.
-    fn find_redo_keys(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> RedoKeys {
+    fn find_keys_to_reprocess(&self, items: &[PendingItem], intake: &Intake, is_all_read: bool) -> KeysToReprocess {
         let done = items.iter().flat_map(|waiting| waiting.settled.done_versions().map(|(key, _)| key));
-        let mut redo = intake.index.redo_after(done);
-        if is_all_read && !self.chain.state().forced.is_empty() {
-            redo.unknown = 0;
+        let mut left = intake.index.keys_to_reprocess_after(done);
+        if is_all_read && !self.chain.state().reprocess_runs.is_empty() {
+            left.unknown = 0;
         }
-        redo
+        left
     }
 
     /// Returns the run as it will be once a commit with these changes is applied.

@@ -38,7 +38,7 @@ impl Committer {
             self.chain.allow_release();
             let was_written = self.is_run_row_written;
             self.is_run_row_written |= !with_its_row;
-            if self.begin(Vec::new(), intake, Some(&end)).is_err() {
+            if self.send_commit(Vec::new(), intake, Some(&end)).is_err() {
                 return;
             }
             let outcome = self.wait_for_commit().await;

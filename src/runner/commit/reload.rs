@@ -37,10 +37,10 @@ impl Committer {
     ) -> Result<(), RunError> {
         let began_ms = self.now_ms();
         let loaded = self.driver.store.load().await?;
-        self.service = ServiceClock::new(loaded.service_time, self.now_ms());
+        self.service_clock = ServiceClock::new(loaded.service_time, self.now_ms());
         let Some(snapshot) = loaded.snapshot else {
             self.restart_first_commit(refused)?;
-            return self.use_tables(&loaded.tables, &[], intake, queue);
+            return self.use_tabs(&loaded.data_tabs, &[], intake, queue);
         };
         check_not_blocked(&snapshot)?;
         if self.chain.draft_ids().is_in_doubt(snapshot.head) {
@@ -55,7 +55,7 @@ impl Committer {
                 state.gaps = snapshot.state.gaps.clone();
             });
             intake.index.rebase(snapshot.processed_index);
-            self.use_tables(&snapshot.tables, &snapshot.deleted_columns, intake, queue)?;
+            self.use_tabs(&snapshot.data_tabs, &snapshot.deleted_columns, intake, queue)?;
             return self.check_misplaced_writes().await;
         }
         if let Err(halt) = self.chain.on_reload(&snapshot) {
@@ -85,11 +85,11 @@ impl Committer {
         // A draft of this run that was applied before the foreign commit left its number in the
         // state. Other items are another run's.
         let mine = snapshot.state.run.as_ref().filter(|run| run.id == self.run.id);
-        let sent = self.drafts.clear(mine.map(|run| run.last_commit));
+        let sent = self.drafts.discard_drafts_and_list_applied(mine.map(|run| run.last_commit));
         queue.put_back(items, self.now_ms());
         let there = queue.remove_matching(|waiting| is_applied(&snapshot.processed_index, &waiting.settled));
-        self.use_tables(&snapshot.tables, &snapshot.deleted_columns, intake, queue)?;
-        let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.place));
+        self.use_tabs(&snapshot.data_tabs, &snapshot.deleted_columns, intake, queue)?;
+        let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.sequence));
         intake.on_applied(&mine);
         intake.on_settled_elsewhere(&theirs);
         intake.index.rebase(snapshot.processed_index);
@@ -98,7 +98,7 @@ impl Committer {
         }
         self.reprocess.reload(&snapshot.state);
         self.lease_validity = LeaseValidity::new(began_ms, self.ttl_ms);
-        self.closing_run = FinalCommitState::NotSent;
+        self.final_commit = FinalCommitState::NotSent;
         self.check_misplaced_writes().await
     }
 
@@ -109,22 +109,22 @@ impl Committer {
         if self.chain.on_end(init, &CommitEnd::Redraft) != NextAction::Redraft {
             return Err(describe_unfinished_commit(LastError::new("its tabs could not be made", Fault::Transient)));
         }
-        self.drafts.clear(None);
-        self.closing_run = FinalCommitState::NotSent;
+        self.drafts.discard_drafts_and_list_applied(None);
+        self.final_commit = FinalCommitState::NotSent;
         Ok(())
     }
 
     /// Takes the data tab's present header, and checks that queued rows still fit.
-    fn use_tables(
+    fn use_tabs(
         &mut self,
-        tables: &[TitledColumns],
+        data_tabs: &[TitledColumns],
         deleted: &[String],
         intake: &mut Intake,
         queue: &CommitQueue,
     ) -> Result<(), RunError> {
-        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.output.tab) else { return Ok(()) };
-        self.has_table = true;
-        self.chain.update_state(|state| state.deleted = deleted.to_vec());
+        let Some((tab, columns)) = data_tabs.iter().find(|(tab, _)| *tab == intake.output.tab) else { return Ok(()) };
+        self.has_data_tab = true;
+        self.chain.update_state(|state| state.deleted_columns = deleted.to_vec());
         intake.output.header =
             Header::from_existing(tab.clone(), columns.clone()).with(intake.output.columns.new_columns, deleted);
         let key = intake.output.key_column.as_ref().map(KeyColumn::name);

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 pub fn count_after_changes(changes: &Changes, counts: Counts) -> Counts {
     let recovered =
         changes.settled.iter().filter(|one| matches!(one, ItemResult::Done { closes: Some(_), .. })).count();
-    Counts { new: counts.new + changes.keys() as u64, recovered: counts.recovered + recovered as u64, ..counts }
+    Counts { new: counts.new + changes.count_keys() as u64, recovered: counts.recovered + recovered as u64, ..counts }
 }
 
 /// Returns an ended run with what it leaves: open failures once these changes are applied, and

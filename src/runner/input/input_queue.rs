@@ -4,7 +4,7 @@
 //! In scope: which failures are read, and their place among the records.
 //! Out of scope: admission (`runner::records::intake`), reading the failures (`port::store`).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -13,10 +13,8 @@ use serde_json::Value;
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{FailureState, RequestedAction, StoredFailure};
-use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::repeated_keys::{RepeatComparison, RepeatedKeys};
 use crate::ledger::items::source_survey::SourceSurvey;
-use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::journal::StepResult;
 use crate::ledger::values::exact_number;
@@ -26,85 +24,10 @@ use crate::port::step::{Identity, KeyFinder};
 use crate::runner::input::keyed_records::{RecordExtent, find_key};
 use crate::runner::input::source_passes::{NextRecord, SourcePasses};
 
-/// Maximum number of failures that one run retries by itself. Requested retries have no limit.
-pub const MAX_FAILURES: usize = 600;
 /// Records of the source whose keys are looked up concurrently, for slow key expressions.
 const MAX_LOOKUPS: usize = 128;
 /// Maximum number of characters of kept records in memory.
 const MAX_RECORD_CHARS: usize = 32 << 20;
-
-/// Which failures a run retries, and whether it reads the source.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum RetryScope {
-    /// The source, and failures that are open or requested.
-    #[default]
-    Default,
-    /// Neither the source nor any failure.
-    None,
-    /// Like `None`, for a run that revokes keys: a marker in the state stays until the reprocess is
-    /// complete.
-    Reprocess,
-    /// All failures that are not skipped; of the source only their records.
-    FailuresOnly,
-    /// These failures; of the source only their records.
-    Selected(Vec<Key>, RequestedAction),
-}
-
-impl RetryScope {
-    /// True if the whole source is processed.
-    pub fn reads_source(&self) -> bool {
-        *self == Self::Default
-    }
-
-    /// True if only records of requested failures are taken from the source.
-    pub fn filters_source(&self) -> bool {
-        matches!(self, Self::FailuresOnly | Self::Selected(_, RequestedAction::Retry))
-    }
-
-    /// True if items are processed, not only prepared changes.
-    pub fn processes_items(&self) -> bool {
-        !matches!(self, Self::None | Self::Reprocess)
-    }
-
-    /// Returns the first requested key that has no failure.
-    pub fn find_unknown_key(&self, index: &ProcessedIndex) -> Option<&Key> {
-        match self {
-            Self::Default | Self::None | Self::Reprocess | Self::FailuresOnly => None,
-            Self::Selected(keys, _) => keys.iter().find(|key| index.prior_failure(key).is_none()),
-        }
-    }
-
-    /// Marks the failures to retry or skip in the index, and returns the rows to read.
-    pub fn select_failures(&self, index: &mut ProcessedIndex) -> Vec<(Fingerprint, u32)> {
-        match self {
-            Self::Default => {}
-            Self::None | Self::Reprocess => return Vec::new(),
-            Self::FailuresOnly => {
-                let skipped = index.failures().into_iter().filter(|(_, prior)| is_skipped(prior)).map(|(key, _)| key);
-                let skipped: HashSet<_> = skipped.collect();
-                index.request_action(RequestedAction::Retry, |key| !skipped.contains(&key));
-            }
-            Self::Selected(keys, answer) => {
-                let wanted: HashSet<_> = keys.iter().map(Key::fingerprint).collect();
-                index.request_action(*answer, |key| wanted.contains(&key));
-                let these = index.failures().into_iter().filter(|(key, _)| wanted.contains(key));
-                return these.map(|(key, prior)| (key, prior.row)).collect();
-            }
-        }
-        let all = index.failures();
-        let requested = all.iter().filter(|(_, prior)| prior.requested.is_some() || prior.awaits_answer());
-        let open = all.iter().filter(|(key, prior)| {
-            let is_chosen = prior.requested.is_some() || prior.awaits_answer();
-            let waits = !is_chosen && prior.state == FailureState::Open;
-            self.reads_source() && waits && !index.has_fingerprint(*key)
-        });
-        requested.chain(open.take(MAX_FAILURES)).map(|(key, prior)| (*key, prior.row)).collect()
-    }
-}
-
-fn is_skipped(prior: &PriorFailure) -> bool {
-    prior.state == FailureState::Skipped && prior.requested != Some(RequestedAction::Retry)
-}
 
 /// One input of the run.
 pub enum RunInput {
@@ -133,7 +56,7 @@ pub type RereadRecord = Result<(Value, Identity), String>;
 
 /// The merged inputs of a run.
 pub struct InputQueue {
-    identify: Arc<dyn KeyFinder>,
+    key_finder: Arc<dyn KeyFinder>,
     /// Records of the source whose keys are being looked up, in order.
     lookups: FuturesOrdered<BoxFuture<'static, RunInput>>,
     /// True if the last of those is an input after which the caller decides how the source
@@ -159,7 +82,7 @@ impl InputQueue {
         stored: Vec<StoredFailure>,
         source: Option<SourcePasses>,
         index: &ProcessedIndex,
-        identify: Arc<dyn KeyFinder>,
+        key_finder: Arc<dyn KeyFinder>,
     ) -> (Self, usize) {
         let requested =
             |stored: &StoredFailure| index.prior_failure(&stored.failure.key).and_then(|prior| prior.requested);
@@ -182,7 +105,7 @@ impl InputQueue {
             if chars > MAX_RECORD_CHARS { left_out += 1 } else { left.push_back(stored) }
         }
         let feed = Self {
-            identify,
+            key_finder,
             lookups: FuturesOrdered::new(),
             has_barrier: false,
             source_error: None,
@@ -224,7 +147,7 @@ impl InputQueue {
             return Ok(Some(RunInput::Result(Box::new(result))));
         }
         if let Some(stored) = self.answered_failures.pop_front() {
-            self.pending_failure = Some(reread_failure(stored, Arc::clone(&self.identify)));
+            self.pending_failure = Some(reread_failure(stored, Arc::clone(&self.key_finder)));
         }
         if let Some(input) = self.next_failure().await {
             return Ok(Some(input));
@@ -233,7 +156,7 @@ impl InputQueue {
             return Ok(Some(input));
         }
         if let Some(stored) = self.remaining_failures.pop_front() {
-            self.pending_failure = Some(reread_failure(stored, Arc::clone(&self.identify)));
+            self.pending_failure = Some(reread_failure(stored, Arc::clone(&self.key_finder)));
         }
         Ok(self.next_failure().await)
     }
@@ -264,10 +187,10 @@ impl InputQueue {
             };
             let mut input = match next_input {
                 Ok(Some(NextRecord::Record(record))) => {
-                    identify_record(record, Arc::clone(&self.identify), RunInput::Record)
+                    identify_record(record, Arc::clone(&self.key_finder), RunInput::Record)
                 }
                 Ok(Some(NextRecord::Forecast(record))) => {
-                    identify_record(record, Arc::clone(&self.identify), RunInput::Forecast)
+                    identify_record(record, Arc::clone(&self.key_finder), RunInput::Forecast)
                 }
                 Ok(Some(NextRecord::ForecastRead)) => self.make_barrier(RunInput::ForecastRead),
                 Ok(Some(NextRecord::Surveyed(survey))) => self.make_barrier(RunInput::Surveyed(survey)),
@@ -337,7 +260,7 @@ impl InputQueue {
         let source = self.source.as_ref()?;
         let (units, all) = source.progress()?;
         let open = unsettled + self.lookups.len() as u64;
-        Some((compute_settled_units(units, open, source.records()), all))
+        Some((compute_settled_units(units, open, source.count_records()), all))
     }
 }
 
@@ -350,25 +273,25 @@ fn compute_settled_units(units: u64, open: u64, records: u64) -> u64 {
 
 fn identify_record(
     record: Record,
-    identify: Arc<dyn KeyFinder>,
+    key_finder: Arc<dyn KeyFinder>,
     input: fn(Record, Option<Identity>) -> RunInput,
 ) -> BoxFuture<'static, RunInput> {
-    find_key(record, identify, RecordExtent::Whole).map(move |(record, identity)| input(record, identity)).boxed()
+    find_key(record, key_finder, RecordExtent::Whole).map(move |(record, identity)| input(record, identity)).boxed()
 }
 
-fn reread_failure(stored: StoredFailure, identify: Arc<dyn KeyFinder>) -> BoxFuture<'static, RunInput> {
+fn reread_failure(stored: StoredFailure, key_finder: Arc<dyn KeyFinder>) -> BoxFuture<'static, RunInput> {
     async move {
         if !stored.failure.has_whole_record {
             return RunInput::Failure(Box::new(stored), None);
         }
-        let again = match exact_number::parse(&stored.failure.payload.concat()) {
+        let reread = match exact_number::parse(&stored.failure.payload.concat()) {
             Ok(body) => {
-                let found = identify.identify(&body).await;
+                let found = key_finder.identify(&body).await;
                 Ok((body, found))
             }
             Err(error) => Err(format!("the kept record is not valid JSON: {error}")),
         };
-        RunInput::Failure(Box::new(stored), Some(again))
+        RunInput::Failure(Box::new(stored), Some(reread))
     }
     .boxed()
 }

@@ -34,12 +34,12 @@ impl KeyedRecords {
     pub async fn next(
         &mut self,
         source: &mut dyn Source,
-        identify: &Arc<dyn KeyFinder>,
+        key_finder: &Arc<dyn KeyFinder>,
         extent: RecordExtent,
     ) -> Result<Option<KeyedRecord>, SourceError> {
         if self.in_hand.is_none() {
             let Some(record) = source.next().await? else { return Ok(None) };
-            self.in_hand = Some(find_key(record, Arc::clone(identify), extent));
+            self.in_hand = Some(find_key(record, Arc::clone(key_finder), extent));
         }
         let Some(in_hand) = &mut self.in_hand else { return Ok(None) };
         let keyed = in_hand.await;
@@ -49,11 +49,15 @@ impl KeyedRecords {
 }
 
 /// Looks up the key and version of a readable record.
-pub fn find_key(record: Record, identify: Arc<dyn KeyFinder>, extent: RecordExtent) -> BoxFuture<'static, KeyedRecord> {
+pub fn find_key(
+    record: Record,
+    key_finder: Arc<dyn KeyFinder>,
+    extent: RecordExtent,
+) -> BoxFuture<'static, KeyedRecord> {
     async move {
         let found = match (&record.body, extent) {
-            (Ok(body), RecordExtent::Whole) => Some(identify.identify(body).await),
-            (Ok(body), RecordExtent::Reduced) => Some(identify.identify_reduced(body).await),
+            (Ok(body), RecordExtent::Whole) => Some(key_finder.identify(body).await),
+            (Ok(body), RecordExtent::Reduced) => Some(key_finder.identify_reduced(body).await),
             (Err(_), _) => None,
         };
         (record, found)

@@ -10,7 +10,7 @@
 
 use crate::ledger::runs::run::RunStatus;
 use crate::ledger::state::snapshot::State;
-use crate::runner::input::input_queue::RetryScope;
+use crate::runner::run_scope::RunScope;
 
 /// Number of runs that the marker holds. A reprocess that was started more often continues from the
 /// last ones.
@@ -28,14 +28,14 @@ pub struct ReprocessState {
 
 impl ReprocessState {
     /// Creates it from the marker that this run loaded.
-    pub fn new(retrying: &RetryScope, run: &str, state: &State) -> Self {
-        let mine = (*retrying == RetryScope::Reprocess).then(|| run.to_owned());
-        Self { marked_runs: state.forced.clone(), own_run: mine, completes: retrying.reads_source() }
+    pub fn new(scope: &RunScope, run: &str, state: &State) -> Self {
+        let mine = (*scope == RunScope::Reprocess).then(|| run.to_owned());
+        Self { marked_runs: state.reprocess_runs.clone(), own_run: mine, completes: scope.reads_source() }
     }
 
     /// Takes the marker that a reload found.
     pub fn reload(&mut self, state: &State) {
-        self.marked_runs.clone_from(&state.forced);
+        self.marked_runs.clone_from(&state.reprocess_runs);
     }
 
     /// Returns the marker for a commit; `last` and `status` describe the run's last one.
@@ -56,19 +56,19 @@ impl ReprocessState {
 mod tests {
     use super::*;
 
-    fn note(retrying: &RetryScope, noted: &[&str]) -> ReprocessState {
-        let state = State { forced: noted.iter().map(|run| (*run).to_owned()).collect(), ..State::default() };
-        ReprocessState::new(retrying, "me", &state)
+    fn note(scope: &RunScope, noted: &[&str]) -> ReprocessState {
+        let state = State { reprocess_runs: noted.iter().map(|run| (*run).to_owned()).collect(), ..State::default() };
+        ReprocessState::new(scope, "me", &state)
     }
 
     #[test]
     fn a_forced_run_is_noted_until_the_source_was_read_to_its_end() {
-        let forcing = note(&RetryScope::Reprocess, &["a"]);
+        let forcing = note(&RunScope::Reprocess, &["a"]);
         assert_eq!(forcing.next_marker(true, RunStatus::Succeeded), ["a", "me"]);
-        let doing = note(&RetryScope::Default, &["a"]);
+        let doing = note(&RunScope::Default, &["a"]);
         assert_eq!(doing.next_marker(false, RunStatus::Running), ["a"]);
         assert_eq!(doing.next_marker(true, RunStatus::Interrupted), ["a"]);
         assert!(doing.next_marker(true, RunStatus::Partial).is_empty());
-        assert_eq!(note(&RetryScope::FailuresOnly, &["a"]).next_marker(true, RunStatus::Succeeded), ["a"]);
+        assert_eq!(note(&RunScope::FailuresOnly, &["a"]).next_marker(true, RunStatus::Succeeded), ["a"]);
     }
 }

@@ -24,7 +24,7 @@ use crate::runner::input::keyed_records::{KeyedRecords, RecordExtent};
 /// The passes over one source.
 pub struct SourcePasses {
     source: Box<dyn Source>,
-    identify: Arc<dyn KeyFinder>,
+    key_finder: Arc<dyn KeyFinder>,
     stage: PassStage,
     has_forecast: bool,
     /// Number of surveyed records. What a growing file gained since is left to the next run.
@@ -63,15 +63,15 @@ pub enum NextRecord {
 
 impl SourcePasses {
     /// Creates the passes that the reprocess policy needs.
-    pub fn new(source: Box<dyn Source>, identify: Arc<dyn KeyFinder>, again: ReprocessPolicy) -> Self {
-        let stage = if again == ReprocessPolicy::EachVersion {
+    pub fn new(source: Box<dyn Source>, key_finder: Arc<dyn KeyFinder>, reprocess_policy: ReprocessPolicy) -> Self {
+        let stage = if reprocess_policy == ReprocessPolicy::EachVersion {
             PassStage::Records
         } else {
-            PassStage::Survey(SourceSurvey::new(again))
+            PassStage::Survey(SourceSurvey::new(reprocess_policy))
         };
         Self {
             source,
-            identify,
+            key_finder,
             stage,
             has_forecast: false,
             record_limit: None,
@@ -97,7 +97,7 @@ impl SourcePasses {
         match &mut self.stage {
             PassStage::Survey(survey) => {
                 let (keyed, source) = (&mut self.keyed, self.source.as_mut());
-                self.survey_error = survey_all(survey, keyed, source, &self.identify).await.err();
+                self.survey_error = survey_all(survey, keyed, source, &self.key_finder).await.err();
                 // If the source is cut off, the records before count. If it is ambiguous, none do.
                 if let Some(error) = self.survey_error.take_if(|error| matches!(error, SourceError::Ambiguous { .. })) {
                     self.stage = PassStage::Ended;
@@ -105,7 +105,7 @@ impl SourcePasses {
                 }
                 self.source.rewind()?;
                 let survey = std::mem::take(survey);
-                self.record_limit = Some(survey.records());
+                self.record_limit = Some(survey.count_records());
                 self.stage = if self.has_forecast { PassStage::Forecast } else { PassStage::Records };
                 Ok(Some(NextRecord::Surveyed(Box::new(survey))))
             }
@@ -135,7 +135,7 @@ impl SourcePasses {
             }
             PassStage::Compare(comparison) => {
                 let (keyed, source) = (&mut self.keyed, self.source.as_mut());
-                compare_all(comparison, &mut self.read, keyed, source, &self.identify).await;
+                compare_all(comparison, &mut self.read, keyed, source, &self.key_finder).await;
                 let PassStage::Compare(comparison) = std::mem::replace(&mut self.stage, PassStage::Ended) else {
                     return Ok(None);
                 };
@@ -169,7 +169,7 @@ impl SourcePasses {
     }
 
     /// Returns the number of records that this pass has returned.
-    pub fn records(&self) -> u64 {
+    pub fn count_records(&self) -> u64 {
         self.read
     }
 }
@@ -178,9 +178,9 @@ async fn survey_all(
     survey: &mut SourceSurvey,
     keyed: &mut KeyedRecords,
     source: &mut dyn Source,
-    identify: &Arc<dyn KeyFinder>,
+    key_finder: &Arc<dyn KeyFinder>,
 ) -> Result<(), SourceError> {
-    while let Some((_, identity)) = keyed.next(source, identify, RecordExtent::Reduced).await? {
+    while let Some((_, identity)) = keyed.next(source, key_finder, RecordExtent::Reduced).await? {
         let found = identity.and_then(Result::ok);
         survey.add(found.as_ref().map(|(key, version)| (key, version)));
     }
@@ -194,13 +194,13 @@ async fn compare_all(
     read: &mut u64,
     keyed: &mut KeyedRecords,
     source: &mut dyn Source,
-    identify: &Arc<dyn KeyFinder>,
+    key_finder: &Arc<dyn KeyFinder>,
 ) {
     if *read > 0 && source.rewind().is_err() {
         return;
     }
     *read = 0;
-    while let Ok(Some((record, identity))) = keyed.next(source, identify, RecordExtent::Whole).await {
+    while let Ok(Some((record, identity))) = keyed.next(source, key_finder, RecordExtent::Whole).await {
         let (Ok(body), Some(Ok((key, version)))) = (&record.body, identity) else { continue };
         if !comparison.add(&key, &version, &record.position, body) {
             return;

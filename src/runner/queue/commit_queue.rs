@@ -17,7 +17,7 @@ pub struct PendingItem {
     /// The result to write.
     pub settled: ItemResult,
     /// Its sequence number in the order of the source, unique within a run.
-    pub place: SequenceNumber,
+    pub sequence: SequenceNumber,
     /// The record that it was made from, in case the service refuses the result; `None` for a
     /// failure, which holds it itself.
     pub record: Option<Arc<KeptRecord>>,
@@ -34,8 +34,8 @@ pub struct KeptRecord {
 
 impl PendingItem {
     /// Returns the rows that it adds to a batch: data rows, or one row of another tab.
-    fn rows(&self) -> usize {
-        self.settled.rows().max(1)
+    fn count_rows(&self) -> usize {
+        self.settled.count_rows().max(1)
     }
 
     /// Returns the size of its record in bytes.
@@ -46,7 +46,7 @@ impl PendingItem {
 
 /// Returns the sequence numbers of the items.
 pub fn collect_sequence_numbers(items: &[PendingItem]) -> HashSet<SequenceNumber> {
-    items.iter().map(|waiting| waiting.place).collect()
+    items.iter().map(|waiting| waiting.sequence).collect()
 }
 
 /// Bytes of records that may be held beside their results. Beyond that nothing is read before a
@@ -125,7 +125,7 @@ impl CommitQueue {
         let mut batch = Vec::new();
         let (mut weight, mut rows) = (0, 0);
         while let Some(next) = self.waiting.front().filter(|_| batch.len() < items) {
-            (weight, rows) = (weight + next.settled.weight(), rows + next.rows());
+            (weight, rows) = (weight + next.settled.weight(), rows + next.count_rows());
             if !batch.is_empty() && (weight > self.max_bytes || rows > self.max_rows) {
                 break;
             }
@@ -160,13 +160,13 @@ impl CommitQueue {
 
     fn add_size(&mut self, waiting: &PendingItem) {
         self.weight += waiting.settled.weight();
-        self.rows += waiting.rows();
+        self.rows += waiting.count_rows();
         self.record_bytes += waiting.record_bytes();
     }
 
     fn recount_rows(&mut self) {
         self.weight = self.waiting.iter().map(|waiting| waiting.settled.weight()).sum();
-        self.rows = self.waiting.iter().map(PendingItem::rows).sum();
+        self.rows = self.waiting.iter().map(PendingItem::count_rows).sum();
         self.record_bytes = self.waiting.iter().map(PendingItem::record_bytes).sum();
     }
 }
@@ -181,7 +181,7 @@ pub struct InFlightDrafts {
 
 impl InFlightDrafts {
     /// Adds a draft.
-    pub fn note_draft(&mut self, commit: Arc<Commit>, items: Vec<PendingItem>) {
+    pub fn record_draft(&mut self, commit: Arc<Commit>, items: Vec<PendingItem>) {
         self.drafts.push((commit, items));
     }
 
@@ -195,7 +195,7 @@ impl InFlightDrafts {
         let held = collect_sequence_numbers(&items);
         let left = match newest {
             Some((to, newest)) if to != id => {
-                newest.into_iter().filter(|waiting| !held.contains(&waiting.place)).collect()
+                newest.into_iter().filter(|waiting| !held.contains(&waiting.sequence)).collect()
             }
             _ => Vec::new(),
         };
@@ -221,11 +221,11 @@ impl InFlightDrafts {
     }
 
     /// Removes all drafts: a foreign head was loaded, so none of them can be applied any more.
-    /// Returns the sequence numbers of the items in drafts of commit number `landed`.
-    pub fn clear(&mut self, landed: Option<u64>) -> HashSet<SequenceNumber> {
+    /// Returns the sequence numbers of the items in drafts of commit number `applied_commit`.
+    pub fn discard_drafts_and_list_applied(&mut self, applied_commit: Option<u64>) -> HashSet<SequenceNumber> {
         let drafts = std::mem::take(&mut self.drafts);
-        let landed = drafts.iter().filter(|(commit, _)| Some(commit.to.commit) == landed);
-        landed.flat_map(|(_, items)| collect_sequence_numbers(items)).collect()
+        let applied = drafts.iter().filter(|(commit, _)| Some(commit.to.commit) == applied_commit);
+        applied.flat_map(|(_, items)| collect_sequence_numbers(items)).collect()
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
             output: Output::default(),
             closes: None,
         };
-        PendingItem { settled, place: low.add(None), record: None }
+        PendingItem { settled, sequence: low.add(None), record: None }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct CommonCause {
     /// The error of the first failure.
     pub error: String,
     /// The position of the first record.
-    pub place: String,
+    pub position: String,
     /// The first record.
     pub record: String,
     /// The number of records that failed.
@@ -35,8 +35,8 @@ pub struct CommonCause {
 impl CommonCause {
     /// Returns the sentence for the run's row and output.
     pub fn sentence(&self) -> String {
-        let Self { records, step, error, place, .. } = self;
-        format!("the first {records} records of the source all fail for one cause: {step}: {error} ({place})")
+        let Self { records, step, error, position, .. } = self;
+        format!("the first {records} records of the source all fail for one cause: {step}: {error} ({position})")
     }
 
     /// Returns the member names of the first record.
@@ -69,12 +69,12 @@ impl FirstRecords {
     }
 
     /// Counts a record of the source.
-    pub fn read(&mut self) {
+    pub fn count_record(&mut self) {
         self.records += 1;
     }
 
     /// Returns the number of records that were read.
-    pub fn records(&self) -> u64 {
+    pub fn count_records(&self) -> u64 {
         self.records
     }
 
@@ -84,7 +84,7 @@ impl FirstRecords {
     }
 
     /// Notes a record that was processed, now or earlier: the input fits.
-    pub fn note_processed(&mut self) {
+    pub fn record_processed(&mut self) {
         self.is_over |= self.is_watching;
     }
 
@@ -96,7 +96,7 @@ impl FirstRecords {
     /// Notes a record that failed for the first time. A different cause than the first one ends the
     /// watch. A record with a recorded failure does not count, because the user can see it in
     /// Failures.
-    pub fn note_failed(&mut self, step: &str, error: &str, place: &str, record: &[u8]) {
+    pub fn record_failed(&mut self, step: &str, error: &str, position: &str, record: &[u8]) {
         if self.is_over || !self.is_watching {
             return;
         }
@@ -108,7 +108,7 @@ impl FirstRecords {
                 self.cause = Some(CommonCause {
                     step: step.to_owned(),
                     error: error.to_owned(),
-                    place: place.to_owned(),
+                    position: position.to_owned(),
                     record: String::from_utf8_lossy(record).into_owned(),
                     records: 1,
                     is_program: false,
@@ -127,7 +127,7 @@ impl FirstRecords {
     /// list.
     pub fn find_source_refusal(&self) -> Option<SourceError> {
         let cause = self.cause.as_ref().filter(|cause| !self.is_over && self.records == 1 && cause.step == "item")?;
-        let (what, _) = cause.place.rsplit_once(" (record")?;
+        let (what, _) = cause.position.rsplit_once(" (record")?;
         let what = what.rsplit_once(':').map_or(what, |(name, _)| name).to_owned();
         let record: Value = serde_json::from_str(&cause.record).ok()?;
         if is_error_document(&record) {
@@ -219,7 +219,7 @@ mod tests {
     fn verdict(failures: &[(&str, &str)]) -> Option<u64> {
         let mut first_records = FirstRecords::new(3);
         for (step, error) in failures {
-            first_records.note_failed(step, error, "x:1 (record 1)", b"{}");
+            first_records.record_failed(step, error, "x:1 (record 1)", b"{}");
         }
         first_records.find_common_cause().map(|cause| cause.records)
     }
@@ -256,31 +256,31 @@ mod tests {
     #[test]
     fn a_record_that_passes_ends_it_for_good() {
         let mut first_records = FirstRecords::new(1);
-        first_records.note_processed();
-        first_records.note_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
+        first_records.record_processed();
+        first_records.record_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
         assert_eq!(first_records.find_common_cause(), None);
         let mut retried = FirstRecords::new(1);
         retried.watch_next(false);
-        retried.note_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
+        retried.record_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
         assert_eq!(retried.find_common_cause(), None);
         let mut never = FirstRecords::new(0);
-        never.note_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
+        never.record_failed("item", "the record has no key", "x:1 (record 1)", b"{}");
         assert_eq!(never.find_common_cause(), None);
     }
 
     #[test]
     fn a_single_record_that_says_what_went_wrong_is_no_record() {
         let mut first_records = FirstRecords::new(20);
-        first_records.note_failed(
+        first_records.record_failed(
             "item",
             "the record has no key",
             "feed: x.jsonl:1 (record 1)",
             br#"{"error":"limit"}"#,
         );
-        first_records.read();
+        first_records.count_record();
         let refusal = first_records.find_source_refusal().map(|error| error.to_string()).unwrap_or_default();
         assert!(refusal.starts_with("feed: x.jsonl is a JSON error document: {\"error\":\"limit\"}"), "{refusal}");
-        first_records.read();
+        first_records.count_record();
         assert_eq!(first_records.find_source_refusal(), None);
     }
 }

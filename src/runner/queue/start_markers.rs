@@ -30,9 +30,9 @@ pub struct StartMarkers {
 
 impl StartMarkers {
     /// Adds an item to be marked.
-    pub fn push(&mut self, item: Item, place: SequenceNumber, now_ms: u64) {
+    pub fn push(&mut self, item: Item, sequence: SequenceNumber, now_ms: u64) {
         self.opened_ms.get_or_insert(now_ms);
-        self.waiting.push((item, place));
+        self.waiting.push((item, sequence));
     }
 
     /// Returns the number of items that wait for a mark or for their steps.
@@ -51,7 +51,7 @@ impl StartMarkers {
     }
 
     /// Moves the items that a commit shows as begun to the marked ones.
-    pub fn note_begun(&mut self, begun: &[StartMarker]) {
+    pub fn record_begun(&mut self, begun: &[StartMarker]) {
         let is_shown =
             |(item, _): &(Item, SequenceNumber)| begun.iter().any(|(k, v)| *k == item.key && *v == item.version);
         let (shown, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(is_shown);
@@ -69,14 +69,14 @@ impl StartMarkers {
     pub fn give_up(&mut self) -> Vec<SequenceNumber> {
         self.opened_ms = None;
         let left = self.waiting.drain(..).chain(self.marked.drain(..));
-        left.map(|(_, place)| place).collect()
+        left.map(|(_, sequence)| sequence).collect()
     }
 }
 
 /// True if a result settles this marked item.
-pub fn settles_marker(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
-    if let Some(place) = place {
-        return *place == waiting.place;
+pub fn settles_marker(waiting: &PendingItem, (one, sequence): &(StartMarker, Option<SequenceNumber>)) -> bool {
+    if let Some(sequence) = sequence {
+        return *sequence == waiting.sequence;
     }
     let is_only_answer = waiting.settled.failure().is_some_and(Failure::is_only_answer);
     !is_only_answer && waiting.settled.is_of(&one.0, &one.1)

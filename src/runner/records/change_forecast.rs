@@ -18,7 +18,7 @@ use crate::ledger::items::failure::record_hash;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::items::source_survey::{RecordSelector, RecordUse};
 use crate::ledger::runs::expectation::Expectations;
-use crate::ledger::runs::foreseen_items::{ForeseenItems, ItemsInView};
+use crate::ledger::runs::foreseen_items::{ForeseenItems, ForeseenItemsBuilder};
 use crate::ledger::runs::held_changes::ChangeSet;
 use crate::ledger::runs::run::Counts;
 use crate::ledger::values::exact_number;
@@ -37,7 +37,7 @@ pub struct ChangeForecast {
     counts: Counts,
     changes: ChangeSet,
     /// Every item that the run will process.
-    items: ItemsInView,
+    items: ForeseenItemsBuilder,
 }
 
 /// What a forecast found.
@@ -84,7 +84,7 @@ impl ChangeForecast {
             expectations: Arc::clone(expectations),
             counts: Counts::default(),
             changes: ChangeSet::default(),
-            items: ItemsInView::default(),
+            items: ForeseenItemsBuilder::default(),
         })
     }
 
@@ -140,7 +140,7 @@ impl ChangeForecast {
     pub fn end(self) -> ForecastResult {
         let known =
             if self.runs_steps { &*self.expectations } else { &self.expectations.limit_to_known_without_steps() };
-        let violations = known.find_violations(&self.counts, &self.output.filled);
+        let violations = known.find_violations(&self.counts, &self.output.expected_fill);
         ForecastResult { changes: self.changes, violations, items: self.items.into_set() }
     }
 }

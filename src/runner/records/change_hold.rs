@@ -15,7 +15,7 @@ use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::end_state::HeldRows;
 use crate::ledger::runs::foreseen_items::ForeseenItems;
 use crate::ledger::runs::held_changes::{
-    ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldSettings, HoldVerdict, decide_hold,
+    ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldInput, HoldSettings, HoldVerdict, decide_hold,
 };
 use crate::ledger::state::snapshot::LoadReport;
 use crate::runner::queue::commit_queue::PendingItem;
@@ -27,7 +27,7 @@ use crate::runner::run_config::RunConfig;
 pub struct ChangeHold {
     settings: HoldSettings,
     /// True if the job may hold changes back.
-    is_armed: bool,
+    can_hold: bool,
     needs_forecast: bool,
     /// What people ask in `approve`; empty for nothing.
     request: String,
@@ -50,16 +50,16 @@ impl ChangeHold {
     pub fn new(config: &RunConfig, loaded: &LoadReport, keys: u64) -> Self {
         let settings = config.hold;
         let may_hold = settings.limit.is_some() || !config.expectations.is_empty();
-        let is_armed = may_hold && config.mode == WriteMode::Upsert;
-        let needs_forecast = is_armed && keys > 0 && config.retrying.reads_source();
+        let can_hold = may_hold && config.mode == WriteMode::Upsert;
+        let needs_forecast = can_hold && keys > 0 && config.scope.reads_source();
         let stored = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.state.held.clone());
         let had_plan = stored.is_some();
         // A run over the source that needs no verdict makes all of its changes.
-        let plan = stored.filter(|_| needs_forecast || !config.retrying.reads_source());
+        let plan = stored.filter(|_| needs_forecast || !config.scope.reads_source());
         let request = loaded.requests.approve.clone().unwrap_or_default();
         Self {
             settings,
-            is_armed,
+            can_hold,
             needs_forecast,
             request,
             plan,
@@ -78,8 +78,8 @@ impl ChangeHold {
     }
 
     /// Decides whether the run makes these changes.
-    pub fn decide_hold(&mut self, changes: ChangeSet, keys: u64, violations: &[String], run: &str) {
-        let verdict = decide_hold(&HoldQuestion {
+    pub fn decide_on_changes(&mut self, changes: ChangeSet, keys: u64, violations: &[String], run: &str) {
+        let verdict = decide_hold(&HoldInput {
             changes,
             keys,
             violations,
@@ -103,11 +103,11 @@ impl ChangeHold {
 
     /// True if changes of existing rows are held back in this run.
     pub fn is_holding(&self) -> bool {
-        self.reasons.is_some() && !self.settings.predicts
+        self.reasons.is_some() && !self.settings.is_dry_run
     }
 
     /// Takes the items that the forecast saw: the verdict is about these alone.
-    pub fn expect_only(&mut self, items: ForeseenItems) {
+    pub fn set_foreseen_items(&mut self, items: ForeseenItems) {
         self.foreseen = Some(items);
     }
 
@@ -134,9 +134,9 @@ impl ChangeHold {
     }
 
     /// Notes an admitted change, so that the approved plan knows when it is applied.
-    pub fn note_admitted(&mut self, place: SequenceNumber, change: Option<ChangeHash>) {
+    pub fn record_admitted(&mut self, sequence: SequenceNumber, change: Option<ChangeHash>) {
         if let (Some(change), true) = (change, self.plan.as_ref().is_some_and(|plan| plan.is_approved)) {
-            self.admitted.insert(place, change);
+            self.admitted.insert(sequence, change);
         }
     }
 
@@ -144,7 +144,7 @@ impl ChangeHold {
     pub fn plan_after(&self, items: &[PendingItem]) -> Option<HeldPlan> {
         let mut plan = self.plan.clone()?;
         for waiting in items.iter().filter(|waiting| is_settled(&waiting.settled)) {
-            if let Some(change) = self.admitted.get(&waiting.place) {
+            if let Some(change) = self.admitted.get(&waiting.sequence) {
                 plan.left.remove(*change);
             }
         }
@@ -155,7 +155,7 @@ impl ChangeHold {
     pub fn on_applied(&mut self, items: &[PendingItem]) {
         self.plan = self.plan_after(items);
         for waiting in items {
-            self.admitted.remove(&waiting.place);
+            self.admitted.remove(&waiting.sequence);
         }
     }
 
@@ -163,7 +163,7 @@ impl ChangeHold {
     pub fn make_held_rows(&self, plan: Option<&HeldPlan>) -> HeldRows {
         match plan.filter(|plan| !plan.is_approved) {
             Some(plan) => HeldRows::Rows { changes: plan.left.changes, keys: plan.keys, code: plan.code() },
-            None if self.is_armed || self.had_plan => HeldRows::None,
+            None if self.can_hold || self.had_plan => HeldRows::None,
             None => HeldRows::Unknown,
         }
     }
@@ -185,7 +185,7 @@ impl ChangeHold {
 fn is_settled(settled: &ItemResult) -> bool {
     match settled {
         ItemResult::Done { .. } => true,
-        ItemResult::Failed(failure) => failure.state.is_suppressed(),
+        ItemResult::Failed(failure) => failure.state.is_not_retried(),
         ItemResult::Revoked { .. } | ItemResult::Removed(_) => false,
     }
 }

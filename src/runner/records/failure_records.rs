@@ -27,8 +27,8 @@ pub struct FailureRecords {
     is_broken: bool,
     is_reported: bool,
     keyed: KeyedRecords,
-    identify: Arc<dyn KeyFinder>,
-    again: ReprocessPolicy,
+    key_finder: Arc<dyn KeyFinder>,
+    reprocess_policy: ReprocessPolicy,
     /// The requested failures, each with the hash of the failed version.
     requested: HashMap<Fingerprint, u64>,
     events: EventSink,
@@ -39,7 +39,7 @@ impl FailureRecords {
     pub fn new(
         inner: Box<dyn Source>,
         index: &ProcessedIndex,
-        identify: Arc<dyn KeyFinder>,
+        key_finder: Arc<dyn KeyFinder>,
         events: EventSink,
     ) -> Self {
         let requested =
@@ -50,8 +50,8 @@ impl FailureRecords {
             is_broken: false,
             is_reported: false,
             keyed: KeyedRecords::default(),
-            identify,
-            again: index.policy(),
+            key_finder,
+            reprocess_policy: index.policy(),
             requested,
             events,
         }
@@ -61,7 +61,9 @@ impl FailureRecords {
     /// failed one.
     fn is_asked_for(&self, key: &Key, version: &Version) -> bool {
         let of = self.requested.get(&key.fingerprint());
-        of.is_some_and(|of| self.again != ReprocessPolicy::EachVersion || *of == self.again.version_hash(version))
+        of.is_some_and(|of| {
+            self.reprocess_policy != ReprocessPolicy::EachVersion || *of == self.reprocess_policy.version_hash(version)
+        })
     }
 }
 
@@ -73,7 +75,7 @@ impl Source for FailureRecords {
                     return Ok(None);
                 }
                 let (record, identity) =
-                    match self.keyed.next(self.inner.as_mut(), &self.identify, RecordExtent::Reduced).await {
+                    match self.keyed.next(self.inner.as_mut(), &self.key_finder, RecordExtent::Reduced).await {
                         Ok(Some(keyed)) => keyed,
                         Ok(None) => return Ok(None),
                         Err(error) => {

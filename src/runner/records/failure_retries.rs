@@ -17,9 +17,9 @@ use crate::time::Timestamp;
 const REPLACED_BY_VERSION_ERROR: &str = "over: the source has another version of it by now, and that one counts";
 
 impl Intake {
-    /// Takes a failure to retry, to skip, or to answer; `again` is its kept record, identified
+    /// Takes a failure to retry, to skip, or to answer; `reread` is its kept record, identified
     /// anew, if one is kept.
-    pub fn take_failure(&mut self, kept: StoredFailure, again: Option<RereadRecord>, now: Timestamp) -> IntakeResult {
+    pub fn take_failure(&mut self, kept: StoredFailure, reread: Option<RereadRecord>, now: Timestamp) -> IntakeResult {
         let StoredFailure { failure, is_edited, row } = kept;
         if is_edited {
             self.index.request_action(RequestedAction::Retry, |key| key == failure.key.fingerprint());
@@ -33,7 +33,7 @@ impl Intake {
                 IntakeResult::Pending(self.keep_failure(failure, FailureState::Skipped, now))
             }
             // The source has yielded the key, in this version or another, and that record counts.
-            None if prior.is_suppressed() || self.index.was_seen(&failure.key) || self.index.has_key(&failure.key) => {
+            None if prior.is_not_retried() || self.index.was_seen(&failure.key) || self.index.has_key(&failure.key) => {
                 IntakeResult::Skip
             }
             Some(RequestedAction::Retry) if !is_edited && self.has_newer_record(&failure.key) => {
@@ -44,7 +44,7 @@ impl Intake {
                 let over = Failure { error: REPLACED_BY_VERSION_ERROR.to_owned(), ..failure };
                 IntakeResult::Pending(self.keep_failure(over, FailureState::Recovered, now))
             }
-            asked => self.try_again(StoredFailure { failure, is_edited, row }, again, asked.is_some(), now),
+            asked => self.try_again(StoredFailure { failure, is_edited, row }, reread, asked.is_some(), now),
         }
     }
 
@@ -57,14 +57,14 @@ impl Intake {
     fn try_again(
         &mut self,
         stored: StoredFailure,
-        again: Option<RereadRecord>,
+        reread: Option<RereadRecord>,
         was_requested: bool,
         now: Timestamp,
     ) -> IntakeResult {
         let StoredFailure { failure, is_edited, row } = stored;
         // A record that was too large to keep is retried when the source yields it.
-        let Some(again) = again else { return IntakeResult::Skip };
-        let found = match again {
+        let Some(reread) = reread else { return IntakeResult::Skip };
+        let found = match reread {
             Ok((body, Ok((key, version)))) => match self.explain_missing_order(&key, &version) {
                 Some(why) => Err(("item", why)),
                 None => Ok((key, version, body)),
@@ -80,35 +80,38 @@ impl Intake {
                 let error =
                     if step == "source" { explain_missing_json(&failure.error, &error, is_edited) } else { error };
                 self.counts.read += 1;
-                let place = self.watermark.add(None);
-                let Failure { key, version, place: position, payload, .. } = failure;
+                let sequence = self.watermark.add(None);
+                let Failure { key, version, position, payload, .. } = failure;
                 let record = payload.concat();
                 let failed = FailedItem { key, version, step, error, record: record.as_bytes(), position };
-                return self.record_failure(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending);
+                return self.record_failure(failed, sequence, now).map_or(IntakeResult::Skip, IntakeResult::Pending);
             }
         };
         match self.index.admit(&key, &version) {
             Admission::Done => IntakeResult::Pending(self.keep_failure(failure, FailureState::Recovered, now)),
-            Admission::Repeated | Admission::Suppressed => IntakeResult::Skip,
+            Admission::Repeated | Admission::NotRetried => IntakeResult::Skip,
             Admission::New | Admission::Changed | Admission::Retry(_) => {
                 self.counts.read += 1;
                 if was_requested {
-                    self.note_retry(&failure.key, true);
+                    self.record_retry(&failure.key, true);
                 }
-                let place = self.watermark.add(None);
+                let sequence = self.watermark.add(None);
                 // If the user's edit made another item of it, the failed item is in hand too: the
                 // source may still yield it.
                 self.index.admit(&failure.key, &failure.version);
                 self.taken_early.insert(key.fingerprint());
                 self.taken_early.insert(failure.key.fingerprint());
                 let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
-                IntakeResult::Process(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
+                IntakeResult::Process(
+                    Item { key, version, body, position, retried_failure: Some(Box::new(failure)) },
+                    sequence,
+                )
             }
         }
     }
 
     /// Counts and reports a requested retry, with the origin of its record.
-    pub(super) fn note_retry(&mut self, key: &Key, uses_stored_record: bool) {
+    pub(super) fn record_retry(&mut self, key: &Key, uses_stored_record: bool) {
         let count =
             if uses_stored_record { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
         *count += 1;

@@ -19,8 +19,8 @@ const IN_DOUBT: &str = "in doubt: an earlier run began it, or was about to, and 
 
 impl Intake {
     /// Adds an item to be marked as begun.
-    pub fn mark_begun(&mut self, item: &Item, place: SequenceNumber) {
-        self.begun.push(((item.key.clone(), item.version.clone()), Some(place)));
+    pub fn mark_begun(&mut self, item: &Item, sequence: SequenceNumber) {
+        self.begun.push(((item.key.clone(), item.version.clone()), Some(sequence)));
     }
 
     /// Returns the items that the sheet shows as begun after a commit of these items.
@@ -30,8 +30,8 @@ impl Intake {
     }
 
     /// Removes items that were not begun after all, or had no result.
-    pub fn unmark_begun(&mut self, places: &[SequenceNumber]) {
-        self.begun.retain(|(_, place)| place.is_none_or(|place| !places.contains(&place)));
+    pub fn unmark_begun(&mut self, sequences: &[SequenceNumber]) {
+        self.begun.retain(|(_, sequence)| sequence.is_none_or(|sequence| !sequences.contains(&sequence)));
     }
 
     /// True if an earlier run had begun the item, and its outcome is unknown.
@@ -53,9 +53,9 @@ impl Intake {
                 return None;
             }
             self.counts.read += 1;
-            let place = self.watermark.add(None);
+            let sequence = self.watermark.add(None);
             self.index.admit(&key, &version);
-            self.fail_in_doubt(key, version, None, "not seen again".to_owned(), place, now)
+            self.fail_in_doubt(key, version, None, "not seen again".to_owned(), sequence, now)
         });
         failures.collect()
     }
@@ -68,7 +68,7 @@ impl Intake {
         version: Version,
         record: Option<&[u8]>,
         position: String,
-        place: SequenceNumber,
+        sequence: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
         let error = IN_DOUBT.to_owned();
@@ -76,7 +76,7 @@ impl Intake {
         let record_or_none = record.unwrap_or_default();
         let waiting = self.record_failure(
             FailedItem { key, version, step: DELIVERY, error, record: record_or_none, position },
-            place,
+            sequence,
             now,
         );
         self.max_attempts = limit;

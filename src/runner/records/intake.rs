@@ -1,6 +1,6 @@
 //! Takes records in: each is identified and admitted, and later settled as done or as a failure.
 //!
-//! In scope: the processed index, the counts and the cursor of one run.
+//! In scope: the processed index, the counts and the low watermark of one run.
 //! Out of scope: running steps (`runner::steps::step_executor`), rows
 //! (`runner::records::output_builder`), failures (`runner::records::item_failures`), committing
 //! (`runner::commit::committer`).
@@ -96,12 +96,12 @@ impl Intake {
     pub fn take(&mut self, record: Record, identity: Option<Identity>, now: Timestamp) -> IntakeResult {
         self.counts.read += 1;
         let Record { body, bytes, position, cursor } = record;
-        let place = self.watermark.add(cursor);
+        let sequence = self.watermark.add(cursor);
         let body = match body {
             Ok(body) => body,
             Err(bad) => {
                 self.select_nameless();
-                return self.fail_nameless("source", bad.to_string(), &bytes, &position, place, now);
+                return self.fail_nameless("source", bad.to_string(), &bytes, &position, sequence, now);
             }
         };
         self.fields.add_record(&body);
@@ -111,12 +111,12 @@ impl Intake {
         match identity.unwrap_or(Err(KeyError::Missing.into())) {
             Ok((key, version)) => match self.select_record(&key, &version, &position, &body) {
                 Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {
-                    self.admit(Item { key, version, body, position, again: None }, place, now)
+                    self.admit(Item { key, version, body, position, retried_failure: None }, sequence, now)
                 }
                 Ok(_) => {
                     self.counts.skipped += 1;
                     self.skips.twice += 1;
-                    self.watermark.settle(place);
+                    self.watermark.settle(sequence);
                     IntakeResult::Skip
                 }
                 Err(error) => {
@@ -124,13 +124,13 @@ impl Intake {
                     let record = record.as_bytes();
                     let failed =
                         FailedItem { key, version, step: "item", error, record, position: position.to_string() };
-                    self.fail_unordered(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
+                    self.fail_unordered(failed, sequence, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
                 }
             },
             Err(error) => {
                 self.select_nameless();
                 let bytes = exact_number::render(&body);
-                self.fail_nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
+                self.fail_nameless("item", error.to_string(), bytes.as_bytes(), &position, sequence, now)
             }
         }
     }
@@ -138,28 +138,28 @@ impl Intake {
     /// Takes the result of the steps: rows or a failure. Returns `None` if there is nothing to
     /// write.
     pub fn on_steps_done(&mut self, outcome: StepOutcome, now: Timestamp) -> Option<PendingItem> {
-        let (place, left) = (outcome.place, is_left(&outcome) && outcome.has_begun);
+        let (sequence, left) = (outcome.sequence, is_left(&outcome) && outcome.has_begun);
         let waiting = self.settle_outcome(outcome, now);
         if waiting.is_none() && !left {
-            self.unmark_begun(&[place]);
+            self.unmark_begun(&[sequence]);
         }
         waiting
     }
 
     fn settle_outcome(&mut self, outcome: StepOutcome, now: Timestamp) -> Option<PendingItem> {
-        let StepOutcome { item, place, result, retries, .. } = outcome;
+        let StepOutcome { item, sequence, result, retries, .. } = outcome;
         self.counts.retries += retries;
         if self.index.is_done(&item.key, &item.version) {
             // Another run has done it while it was in the steps.
             self.counts.skipped += 1;
-            self.watermark.settle(place);
+            self.watermark.settle(sequence);
             return None;
         }
         let (step, error) = match result {
             Ok(values) => match self.output.build(values, &item.key) {
                 Ok(output) => {
-                    self.first_records.note_processed();
-                    return Some(self.complete_item(item, place, output, now));
+                    self.first_records.record_processed();
+                    return Some(self.complete_item(item, sequence, output, now));
                 }
                 // It is left to the next run, and not counted as a failure.
                 Err(_) if self.output.foreign_tab.is_some() => return None,
@@ -169,12 +169,12 @@ impl Intake {
             Err(failure) => (failure.step, failure.error.to_string()),
         };
         let record = exact_number::render(&item.body);
-        let (key, version, position) = match item.again {
-            Some(failure) => (failure.key, failure.version, failure.place),
+        let (key, version, position) = match item.retried_failure {
+            Some(failure) => (failure.key, failure.version, failure.position),
             None => (item.key, item.version, item.position.to_string()),
         };
         let failed = FailedItem { key, version, step: &step, error, record: record.as_bytes(), position };
-        self.record_failure(failed, place, now)
+        self.record_failure(failed, sequence, now)
     }
 
     /// Settles the items of an applied commit. Returns the number of keys that became done.
@@ -182,7 +182,7 @@ impl Intake {
         self.hold.on_applied(items);
         let mut keys = 0;
         for waiting in items {
-            self.watermark.settle(waiting.place);
+            self.watermark.settle(waiting.sequence);
             self.begun.retain(|one| !settles_marker(waiting, one));
             let mut done = waiting.settled.done_versions();
             if let Some((key, version)) = done.next() {
@@ -203,14 +203,14 @@ impl Intake {
     /// Settles items that another run has settled meanwhile.
     pub fn on_settled_elsewhere(&mut self, items: &[PendingItem]) {
         for waiting in items {
-            self.watermark.settle(waiting.place);
+            self.watermark.settle(waiting.sequence);
             self.counts.skipped += u64::from(matches!(waiting.settled, ItemResult::Done { .. }));
         }
     }
 
     /// Takes in a change that was prepared before the run.
     pub fn enqueue_prepared(&mut self, settled: ItemResult) -> PendingItem {
-        PendingItem { settled, place: self.watermark.add(None), record: None }
+        PendingItem { settled, sequence: self.watermark.add(None), record: None }
     }
 
     /// Takes in a result that an earlier run journalled: its steps have run.
@@ -220,16 +220,16 @@ impl Intake {
         match self.index.admit(&item.key, &item.version) {
             // The earlier run has counted it as read.
             Admission::New | Admission::Changed | Admission::Retry(_) => {
-                let place = self.watermark.add(None);
-                self.hold.note_admitted(place, change);
+                let sequence = self.watermark.add(None);
+                self.hold.record_admitted(sequence, change);
                 self.taken_early.insert(item.key.fingerprint());
-                Some((item, place))
+                Some((item, sequence))
             }
-            Admission::Done | Admission::Repeated | Admission::Suppressed => None,
+            Admission::Done | Admission::Repeated | Admission::NotRetried => None,
         }
     }
 
-    fn admit(&mut self, item: Item, place: SequenceNumber, now: Timestamp) -> IntakeResult {
+    fn admit(&mut self, item: Item, sequence: SequenceNumber, now: Timestamp) -> IntakeResult {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
         let record = || record_hash(exact_number::render(&item.body).as_bytes());
         let change = self.index.change_to_record(&item.key, &item.version, record);
@@ -237,36 +237,36 @@ impl Intake {
         if let (Some(at), Admission::New | Admission::Changed | Admission::Retry(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
             let (record, position) = (exact_number::render(&item.body), item.position.to_string());
-            let pending = self.fail_in_doubt(key, version, Some(record.as_bytes()), position, place, now);
+            let pending = self.fail_in_doubt(key, version, Some(record.as_bytes()), position, sequence, now);
             return pending.map_or(IntakeResult::Skip, IntakeResult::Pending);
         }
         let is_work = matches!(&admission, Admission::New | Admission::Changed | Admission::Retry(_));
         if is_work && self.hold.is_holding() && self.index.rewrites_row(&item.key) {
             self.hold.count_held();
-            self.watermark.leave(place);
+            self.watermark.leave_to_next_run(sequence);
             return IntakeResult::Skip;
         }
         if is_work && change.is_some_and(|change| !self.hold.is_foreseen(change)) {
-            self.watermark.leave(place);
+            self.watermark.leave_to_next_run(sequence);
             return IntakeResult::Skip;
         }
         if matches!(&admission, Admission::Retry(prior) if prior.requested == Some(RequestedAction::Retry)) {
-            self.note_retry(&item.key, false);
+            self.record_retry(&item.key, false);
         }
         match admission {
             Admission::New | Admission::Changed | Admission::Retry(_) => {
-                self.hold.note_admitted(place, change);
-                IntakeResult::Process(item, place)
+                self.hold.record_admitted(sequence, change);
+                IntakeResult::Process(item, sequence)
             }
-            Admission::Done | Admission::Repeated | Admission::Suppressed => {
+            Admission::Done | Admission::Repeated | Admission::NotRetried => {
                 self.count_skip(&item.key, &admission);
                 if admission == Admission::Done {
-                    self.first_records.note_processed();
-                    if let Some(over) = self.close_superseded(&item, place, now) {
+                    self.first_records.record_processed();
+                    if let Some(over) = self.close_superseded(&item, sequence, now) {
                         return IntakeResult::Pending(over);
                     }
                 }
-                self.watermark.settle(place);
+                self.watermark.settle(sequence);
                 IntakeResult::Skip
             }
         }
@@ -279,25 +279,25 @@ impl Intake {
         let count = match admission {
             Admission::Repeated if self.taken_early.remove(&key.fingerprint()) => &mut self.skips.done,
             Admission::Repeated => &mut self.skips.twice,
-            Admission::Suppressed if is_by_request() => &mut self.skips.by_request,
-            Admission::Suppressed => &mut self.skips.exhausted,
+            Admission::NotRetried if is_by_request() => &mut self.skips.by_request,
+            Admission::NotRetried => &mut self.skips.exhausted,
             _ => &mut self.skips.done,
         };
         *count += 1;
     }
 
-    fn complete_item(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
+    fn complete_item(&mut self, item: Item, sequence: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
         self.rowless += u64::from(output.is_empty());
-        let Item { key, version, body, position, again } = item;
+        let Item { key, version, body, position, retried_failure } = item;
         let record =
             Some(Arc::new(KeptRecord { json: exact_number::render(&body).into(), position: position.clone() }));
-        let (failed, of, at) = match again {
-            Some(failure) => (failure.key, failure.version, failure.place),
+        let (failed, of, at) = match retried_failure {
+            Some(failure) => (failure.key, failure.version, failure.position),
             None => (key.clone(), version.clone(), position.to_string()),
         };
         let closes = self.make_closing_failure(failed, of, at, now);
         let may_have_rows = self.index.may_have_rows(&key);
-        PendingItem { settled: ItemResult::Done { key, version, may_have_rows, output, closes }, place, record }
+        PendingItem { settled: ItemResult::Done { key, version, may_have_rows, output, closes }, sequence, record }
     }
 }
 

@@ -24,7 +24,7 @@ impl Intake {
     pub(super) fn record_failure(
         &mut self,
         failed: FailedItem<'_>,
-        place: SequenceNumber,
+        sequence: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
         let FailedItem { key, version, step, error, record, position } = failed;
@@ -34,15 +34,15 @@ impl Intake {
         let hash = self.index.policy().version_hash(&version);
         let before = self.index.prior_failure(&key).filter(|prior| prior.version == hash);
         // A failure that is already recorded does not count against a job that has worked before.
-        if before.is_none() || self.index.keys() == 0 {
-            self.first_records.note_failed(step, &error, &position, record);
+        if before.is_none() || self.index.count_keys() == 0 {
+            self.first_records.record_failed(step, &error, &position, record);
         }
         let answered = self.index.prior_failure(&key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&key, &version) + 1;
         let state = if attempts >= self.max_attempts { FailureState::Exhausted } else { FailureState::Open };
         let event = Event::ItemFailed {
             key: key.clone(),
-            place: position.clone(),
+            position: position.clone(),
             step: step.to_owned(),
             error: error.clone(),
         };
@@ -68,7 +68,7 @@ impl Intake {
         };
         self.index.on_failed(&key, prior, !unchanged);
         if unchanged {
-            self.watermark.settle(place);
+            self.watermark.settle(sequence);
             return None;
         }
         let (payload, kept) = split_payload(record, &position);
@@ -84,11 +84,11 @@ impl Intake {
             order: None,
             state,
             answered,
-            place: position,
+            position,
             payload,
             has_whole_record: kept,
         };
-        Some(PendingItem { settled: ItemResult::Failed(Box::new(failure)), place, record: None })
+        Some(PendingItem { settled: ItemResult::Failed(Box::new(failure)), sequence, record: None })
     }
 
     pub(super) fn fail_nameless(
@@ -97,27 +97,27 @@ impl Intake {
         error: String,
         record: &[u8],
         position: &Position,
-        place: SequenceNumber,
+        sequence: SequenceNumber,
         now: Timestamp,
     ) -> IntakeResult {
         let (key, version) = (Key::from_nameless(record), Version::default());
         match self.index.admit(&key, &version) {
             // The same unreadable bytes once more: counted as a failure, but reported once.
             Admission::Repeated if self.index.has_failed(&key, &version) => {
-                self.first_records.note_failed(step, &error, &position.to_string(), record);
+                self.first_records.record_failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
-                self.watermark.settle(place);
+                self.watermark.settle(sequence);
                 IntakeResult::Skip
             }
             // The user fixed it in Failures, or marked it to be skipped.
-            admission @ (Admission::Repeated | Admission::Done | Admission::Suppressed) => {
+            admission @ (Admission::Repeated | Admission::Done | Admission::NotRetried) => {
                 self.count_skip(&key, &admission);
-                self.watermark.settle(place);
+                self.watermark.settle(sequence);
                 IntakeResult::Skip
             }
             Admission::New | Admission::Changed | Admission::Retry(_) => {
                 let failed = FailedItem { key, version, step, error, record, position: position.to_string() };
-                self.record_failure(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
+                self.record_failure(failed, sequence, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
             }
         }
     }
@@ -131,26 +131,26 @@ impl Intake {
         why: &str,
         now: Timestamp,
     ) -> Result<Option<PendingItem>, String> {
-        let PendingItem { settled, place, record } = waiting;
+        let PendingItem { settled, sequence, record } = waiting;
         match settled {
             ItemResult::Done { key, version, closes, .. } => {
                 let Some(record) = record else { return Err(why.to_owned()) };
                 let (key, version, position) = match closes {
-                    Some(failure) => (failure.key, failure.version, failure.place),
+                    Some(failure) => (failure.key, failure.version, failure.position),
                     None => (key, version, record.position.to_string()),
                 };
                 let (step, error) = ("sheet", format!("the service refuses what became of it: {why}"));
                 let failed = FailedItem { key, version, step, error, record: record.json.as_bytes(), position };
-                Ok(self.record_failure(failed, place, now))
+                Ok(self.record_failure(failed, sequence, now))
             }
             ItemResult::Failed(failure) if failure.has_whole_record => {
                 let payload = vec![describe_unkept_record(
                     failure.payload.concat().as_bytes(),
-                    &failure.place,
+                    &failure.position,
                     "refused by the service",
                 )];
                 let bare = Failure { payload, has_whole_record: false, ..*failure };
-                Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), place, record: None }))
+                Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), sequence, record: None }))
             }
             ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => Err(why.to_owned()),
         }
@@ -161,7 +161,7 @@ impl Intake {
         self.counts.read += 1;
         self.counts.skipped += 1;
         self.skips.by_request += u64::from(state == FailureState::Skipped);
-        let place = self.watermark.add(None);
+        let sequence = self.watermark.add(None);
         let answered = self.index.prior_failure(&failure.key).and_then(|prior| prior.answer());
         let attempts = self.index.attempts(&failure.key, &failure.version).max(failure.attempts);
         let last_seen = now;
@@ -173,7 +173,7 @@ impl Intake {
                 true,
             );
         }
-        PendingItem { settled: ItemResult::Failed(Box::new(left)), place, record: None }
+        PendingItem { settled: ItemResult::Failed(Box::new(left)), sequence, record: None }
     }
 
     /// Returns the row that answers a text in `action` which is not an action. The failure stays as
@@ -189,8 +189,8 @@ impl Intake {
         let answered = Some(ActionAnswer::NotUnderstood);
         let (state, run) = (prior.state, self.run.clone());
         let row = Failure { state, answered, attempts, last_seen: now, run, ..failure };
-        let place = self.watermark.add(None);
-        PendingItem { settled: ItemResult::Failed(Box::new(row)), place, record: None }
+        let sequence = self.watermark.add(None);
+        PendingItem { settled: ItemResult::Failed(Box::new(row)), sequence, record: None }
     }
 
     /// Returns the row that closes a key's failure, if it has one.
@@ -217,7 +217,7 @@ impl Intake {
             order: None,
             state: FailureState::Recovered,
             answered: prior.answer(),
-            place: at,
+            position: at,
             payload: Vec::new(),
             has_whole_record: false,
             key: failed,

@@ -6,7 +6,7 @@
 //! | How do the values of the steps become rows? | `output_builder` |
 //! | What is written about a failure, and what closes it? | `item_failures` |
 //! | How are stored failures tried again? | `failure_retries` |
-//! | Which record of a key counts, if the source has several? | `record_selection` |
+//! | Which record of a key counts, if the source has several? | `selected_records` |
 //! | When are records of failures looked for in the source? | `failure_records` |
 //! | Which of the kept failures are obsolete? | `superseded_failures` |
 //! | Which changes would a run make, and how would it fall short? | `change_forecast` |
@@ -19,7 +19,7 @@ pub mod intake;
 pub mod output_builder;
 mod item_failures;
 mod failure_retries;
-pub mod record_selection;
+pub mod selected_records;
 pub mod failure_records;
 mod superseded_failures;
 mod in_doubt;

@@ -39,7 +39,7 @@ pub struct OutputBuilder {
     /// Columns that may not be empty throughout.
     pub expected_columns: Vec<String>,
     /// Which of these were filled so far.
-    pub filled: FilledColumns,
+    pub expected_fill: FilledColumns,
 }
 
 impl OutputBuilder {
@@ -65,7 +65,8 @@ impl OutputBuilder {
             self.header.admit(row, column.name())?;
         }
         for row in &rows {
-            self.filled.add_row(&self.expected_columns, |column| row.get(column).is_some_and(|cell| !cell.is_empty()));
+            self.expected_fill
+                .add_row(&self.expected_columns, |column| row.get(column).is_some_and(|cell| !cell.is_empty()));
         }
         self.key_column = Some(column);
         Ok(Output::new(self.tab.clone(), rows))

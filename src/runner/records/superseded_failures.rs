@@ -26,7 +26,7 @@ impl Intake {
     pub(super) fn close_superseded(
         &mut self,
         item: &Item,
-        place: SequenceNumber,
+        sequence: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
         let prior =
@@ -50,6 +50,6 @@ impl Intake {
         self.index.close_untried(&item.key, now);
         let settled =
             ItemResult::Failed(Box::new(Failure { error, attempts, state: FailureState::Recovered, ..*closed }));
-        Some(PendingItem { settled, place, record: None })
+        Some(PendingItem { settled, sequence, record: None })
     }
 }

@@ -3,7 +3,7 @@
 //! In scope: due times, the portion of the queue that is committed, the lease on request. Out of
 //! scope: the commit itself (`runner::commit::committer`).
 
-use crate::runner::commit::commit_driver::CommitOutcome;
+use crate::runner::commit::commit_driver::FinishedCommit;
 use crate::runner::input::input_queue::InputQueue;
 use crate::runner::lease_questions::LeaseQuestion;
 use crate::runner::run_config::RunError;
@@ -23,8 +23,8 @@ impl RunLoop {
         let every = if self.committer.is_throttled() { every.max(THROTTLED_COMMIT_MS) } else { every };
         let results = self.queue.waiting_since_ms().map(|opened| opened.saturating_add(every));
         let alone = self.inputs.is_none() || self.items_in_hand() >= self.max_items_in_hand();
-        let marks = self.start_markers.due_ms(alone);
-        results.into_iter().chain(self.committer.renewal_ms()).chain(marks).min()
+        let start_markers = self.start_markers.due_ms(alone);
+        results.into_iter().chain(self.committer.renewal_ms()).chain(start_markers).min()
     }
 
     pub(super) async fn commit_if_due(&mut self) -> Result<(), RunError> {
@@ -35,7 +35,7 @@ impl RunLoop {
             // Repairs come before any other write. After the run's row was written, only repairs
             // are left.
             let end = self.committer.is_run_row_written().then(|| self.end_so_far());
-            return self.committer.begin(Vec::new(), &mut self.intake, end.as_ref());
+            return self.committer.send_commit(Vec::new(), &mut self.intake, end.as_ref());
         }
         let claim = self.claims_first && !self.committer.chain.has_claimed();
         let due = self.due_ms().is_some_and(|at| at <= self.clock.monotonic_ms());
@@ -55,14 +55,14 @@ impl RunLoop {
             self.report_unknown_columns();
         }
         let end = last.then(|| self.end_so_far());
-        self.committer.begin(items, &mut self.intake, end.as_ref())
+        self.committer.send_commit(items, &mut self.intake, end.as_ref())
     }
 
-    pub(super) async fn on_commit_end(&mut self, outcome: CommitOutcome) -> Result<(), RunError> {
+    pub(super) async fn on_commit_end(&mut self, outcome: FinishedCommit) -> Result<(), RunError> {
         let end = self.end_so_far();
         self.committer.on_commit_end(outcome, &mut self.intake, &mut self.queue, &end).await?;
         self.drop_stale_deletions();
-        self.start_markers.note_begun(&self.committer.begun);
+        self.start_markers.record_begun(&self.committer.begun);
         self.executor.fence = self.committer.chain.fence();
         self.report_progress();
         Ok(())

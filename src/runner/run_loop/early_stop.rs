@@ -52,15 +52,15 @@ impl RunLoop {
     /// Leaves items whose steps are under way to the next run: they are neither done nor failed,
     /// and the cursor stays before them. Their programs are asked to end and get some time. Until
     /// then the run keeps the lease, so that no other run repeats them.
-    pub(super) fn abandon_steps(&mut self, patience: Duration) {
+    pub(super) fn abandon_steps(&mut self, grace_period: Duration) {
         self.executor.cancel.cancel();
         // The source may have ended before the stop was requested. With abandoned items the run is
         // still incomplete.
         self.stop_reason = self.stop_reason.or_else(|| self.executor.stop.requested_reason());
         let left = self.active_steps.len();
         self.has_abandoned_items |= left > 0;
-        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        self.abandon_at_ms = Some(self.clock.monotonic_ms().saturating_add(patience));
+        let grace_period = u64::try_from(grace_period.as_millis()).unwrap_or(u64::MAX);
+        self.abandon_at_ms = Some(self.clock.monotonic_ms().saturating_add(grace_period));
         let is_signalled = self.stop_reason.is_some_and(|reason| reason != StopReason::Deadline);
         let why = if is_signalled { "asked again" } else { "out of time" }.to_owned();
         let what = format!("ending the steps at work; items in progress that are left to the next run: {left}");

@@ -51,7 +51,7 @@ impl RunLoop {
 
     /// Handles the end of the source.
     pub(super) fn check_whole_source(&mut self) {
-        if self.intake.first_records.records() == 0 {
+        if self.intake.first_records.count_records() == 0 {
             self.emit(Event::LastingAnomaly { message: NO_RECORD.to_owned(), is_known: false });
         } else {
             self.committer.warnings.forget_warning(NO_RECORD);

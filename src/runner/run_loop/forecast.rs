@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 
 use crate::port::source::{Record, SourceError};
 use crate::port::step::{IdentifyError, Identity};
-use crate::runner::preview::run_steps;
+use crate::runner::first_row::run_steps;
 use crate::runner::records::change_forecast::{ChangeForecast, ForecastItem, ForecastResult, ForecastRows};
 use crate::runner::run_loop::RunLoop;
 
@@ -61,10 +61,10 @@ impl RunLoop {
             return self.stop_for_changed_source();
         }
         let ForecastResult { changes, violations, items } = forecast.end();
-        let keys = self.intake.index.keys();
+        let keys = self.intake.index.count_keys();
         let run = self.intake.run.clone();
-        self.intake.hold.decide_hold(changes, keys, &violations, &run);
-        self.intake.hold.expect_only(items);
+        self.intake.hold.decide_on_changes(changes, keys, &violations, &run);
+        self.intake.hold.set_foreseen_items(items);
     }
 
     /// Stops if the last record is a change that the forecast did not see: the verdict on the

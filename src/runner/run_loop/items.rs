@@ -9,7 +9,7 @@ use crate::ledger::items::item::Item;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::journal::StepResult;
-use crate::port::journal::JournalFault;
+use crate::port::journal::JournalFileError;
 use crate::port::lease_check::LeaseCheck;
 use crate::port::source::SourceError;
 use crate::port::step::{IdentifyError, StepError};
@@ -25,10 +25,10 @@ const PROGRESS_EVERY: u64 = 32;
 impl RunLoop {
     pub(super) fn take_input(&mut self, input: RunInput) {
         let now = self.committer.service_time();
-        let is_of_source = matches!(input, RunInput::Record(..)) && self.config.retrying.reads_source();
+        let is_of_source = matches!(input, RunInput::Record(..)) && self.config.scope.reads_source();
         self.intake.first_records.watch_next(is_of_source);
         if is_of_source {
-            self.intake.first_records.read();
+            self.intake.first_records.count_record();
         }
         let taken = match input {
             RunInput::Record(_, Some(Err(IdentifyError::Machine(machine_error))))
@@ -36,7 +36,7 @@ impl RunLoop {
                 return self.stop_for_machine(machine_error);
             }
             RunInput::Record(record, identity) => self.intake.take(record, identity, now),
-            RunInput::Failure(kept, again) => self.intake.take_failure(*kept, again, now),
+            RunInput::Failure(kept, reread) => self.intake.take_failure(*kept, reread, now),
             RunInput::Surveyed(survey) => {
                 self.intake.use_survey(*survey);
                 return self.begin_forecast();
@@ -49,11 +49,11 @@ impl RunLoop {
             RunInput::Prepared(change) => IntakeResult::Pending(self.intake.enqueue_prepared(*change)),
         };
         match taken {
-            IntakeResult::Process(item, place) if self.is_at_most_once() => {
-                self.intake.mark_begun(&item, place);
-                self.start_markers.push(item, place, self.clock.monotonic_ms());
+            IntakeResult::Process(item, sequence) if self.is_at_most_once() => {
+                self.intake.mark_begun(&item, sequence);
+                self.start_markers.push(item, sequence, self.clock.monotonic_ms());
             }
-            IntakeResult::Process(item, place) => self.start_steps(item, place),
+            IntakeResult::Process(item, sequence) => self.start_steps(item, sequence),
             IntakeResult::Pending(waiting) => self.enqueue(waiting, is_of_source),
             IntakeResult::Skip => self.check_foreseen(),
         }
@@ -65,10 +65,10 @@ impl RunLoop {
 
     pub(super) fn take_result(&mut self, result: StepResult) {
         let Some((item, values)) = make_item(result) else { return };
-        if let Some((item, place)) = self.intake.take_result(item) {
+        if let Some((item, sequence)) = self.intake.take_result(item) {
             self.on_steps_done(StepOutcome {
                 item,
-                place,
+                sequence,
                 result: Ok(values),
                 retries: 0,
                 has_begun: false,
@@ -78,7 +78,7 @@ impl RunLoop {
     }
 
     pub(super) fn on_steps_done(&mut self, steps_outcome: StepOutcome) {
-        if let Some(JournalFault(machine_error)) = &steps_outcome.journal_error {
+        if let Some(JournalFileError(machine_error)) = &steps_outcome.journal_error {
             // The result itself still goes to the sheet. A further result could be lost by a crash.
             self.stop_for_machine(machine_error.clone());
         }
@@ -91,7 +91,7 @@ impl RunLoop {
             self.stop_reason = self.stop_reason.or_else(|| self.executor.stop.requested_reason());
         }
         // Results of programs are written in any case, so that the attempt is counted.
-        let is_of_source = steps_outcome.item.again.is_none() && self.config.retrying.reads_source();
+        let is_of_source = steps_outcome.item.retried_failure.is_none() && self.config.scope.reads_source();
         self.intake.first_records.watch_next(is_of_source);
         let may_be_deferred = is_of_source && !self.executor.has_outside_effects();
         if let Some(waiting) = self.intake.on_steps_done(steps_outcome, self.committer.service_time()) {
@@ -113,18 +113,18 @@ impl RunLoop {
     /// Starts the steps of marked items, up to the concurrency limit.
     pub(super) fn start_marked_items(&mut self) {
         while self.active_steps.len() < self.config.concurrency.max(1) {
-            let Some((item, place)) = self.start_markers.pop_begun() else { return };
-            self.start_steps(item, place);
+            let Some((item, sequence)) = self.start_markers.pop_begun() else { return };
+            self.start_steps(item, sequence);
         }
     }
 
-    pub(super) fn start_steps(&mut self, item: Item, place: SequenceNumber) {
+    pub(super) fn start_steps(&mut self, item: Item, sequence: SequenceNumber) {
         let index = &self.intake.index;
         let known = PriorState {
             state_digest: index.state_digest(&item.key),
             change_id: index.change_id(&item.key, &item.version),
         };
-        self.active_steps.push_back(Box::pin(self.executor.clone().run(item, place, known)));
+        self.active_steps.push_back(Box::pin(self.executor.clone().run(item, sequence, known)));
     }
 
     /// The source is exhausted. If it was read twice, both passes have to agree; otherwise records
@@ -134,7 +134,7 @@ impl RunLoop {
             let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
             self.source_error = Some(SourceError::Unavailable { what, why });
         }
-        if self.config.retrying.reads_source() {
+        if self.config.scope.reads_source() {
             self.check_whole_source();
         }
         if self.source_error.is_none() {
@@ -153,7 +153,7 @@ impl RunLoop {
     /// source was read).
     pub(super) fn on_input_end(&mut self) {
         self.inputs = None;
-        if !self.config.retrying.reads_source() {
+        if !self.config.scope.reads_source() {
             return;
         }
         for doubt in self.intake.report_remaining_doubts(self.committer.service_time()) {

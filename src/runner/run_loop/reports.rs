@@ -9,12 +9,12 @@ use crate::ledger::runs::end_state::NextDue;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineError;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::next_due::{OccurrenceRun, find_next_due};
 use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
 use crate::runner::run_loop::RunLoop;
+use crate::runner::run_scope::RunScope;
 use crate::schedule::cadence::find_outgrown_interval;
 
 /// The trigger in Runs of runs that fill in past dates.
@@ -28,7 +28,7 @@ impl RunLoop {
         let machine_error = self.machine_error.as_ref().map(ToString::to_string);
         let all_alike = self.intake.first_records.ending_cause().map(CommonCause::sentence);
         let error = machine_error.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
-        let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
+        let verdict = self.config.claim.as_ref().and_then(|claim| claim.recorded_outcome.clone());
         let verdict = self.config.recorded_end.clone().or(verdict);
         // The duration is measured monotonically, because the wall clock may have been set
         // meanwhile.
@@ -39,10 +39,10 @@ impl RunLoop {
             (None, None) if let Some((status, why)) = verdict => EndCause::NotRun(status, why),
             (None, None) => EndCause::SourceRead(FullPass {
                 job: self.config.job.clone(),
-                is_reprocess: self.config.retrying == RetryScope::Reprocess,
+                is_reprocess: self.config.scope == RunScope::Reprocess,
                 rowless: self.count_items_without_rows(),
                 expectations: Arc::clone(&self.config.expectations),
-                filled: self.intake.output.filled.clone(),
+                filled: self.intake.output.expected_fill.clone(),
                 unusual: self.describe_unusual_counts(),
                 outgrown: self.describe_outgrown_schedule(took_ms),
                 held: self.intake.hold.report(),
@@ -57,7 +57,7 @@ impl RunLoop {
     /// occurrence, nor is one that fills in past dates.
     fn find_next_due(&self, took_ms: u64) -> NextDue {
         let run = &self.committer.run;
-        if !self.config.retrying.reads_source() || run.trigger.kind == BACKFILL {
+        if !self.config.scope.reads_source() || run.trigger.kind == BACKFILL {
             return NextDue::Unknown;
         }
         let occurrence = OccurrenceRun { scheduled_for: run.trigger.scheduled_for, started: run.started, took_ms };
@@ -122,7 +122,7 @@ impl RunLoop {
         let (rows, commits) = self.committer.applied_counts();
         RunReport {
             run: self.committer.run.clone(),
-            keys: self.intake.index.keys(),
+            keys: self.intake.index.count_keys(),
             open_failures: (self.intake.index.open_failures() as u64)
                 .saturating_sub(self.intake.first_records.count_unwritten()),
             exhausted_failures: self.intake.index.exhausted_failures() as u64,
@@ -135,7 +135,7 @@ impl RunLoop {
             throttled: usage.throttled,
             is_quota_shared: usage.is_quota_shared,
             repeats: self.intake.selection.repeats().clone(),
-            again: self.intake.index.policy(),
+            reprocess_policy: self.intake.index.policy(),
             rowless: self.count_items_without_rows(),
             held: self.intake.hold.report(),
             skips: self.intake.skips,
@@ -175,7 +175,7 @@ impl RunLoop {
     /// Warns about fields that are empty in all records of a source that was read whole.
     pub(super) fn report_emptied_fields(&mut self) {
         let emptied = self.intake.fields.finish();
-        let records = self.intake.fields.records();
+        let records = self.intake.fields.count_records();
         for name in emptied {
             self.emit(Event::Anomaly {
                 message: format!(

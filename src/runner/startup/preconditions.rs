@@ -49,10 +49,10 @@ pub fn check_not_blocked(snapshot: &Snapshot) -> Result<(), RunError> {
 /// Checks that the job is active in this spreadsheet. The old one is active until it names its
 /// successor; from then on the new one is.
 pub fn check_job_location(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
-    if let Some(next) = snapshot.state.next.clone() {
+    if let Some(next) = snapshot.state.successor.clone() {
         return Err(RunError::RolledOver { next });
     }
-    match (&snapshot.not_yet_left, rollover) {
+    match (&snapshot.active_predecessor, rollover) {
         (Some(previous), None | Some(Rollover::LastRun(_))) => {
             Err(RunError::RolloverIncomplete { previous: previous.clone() })
         }
@@ -64,18 +64,18 @@ pub fn check_job_location(snapshot: &Snapshot, rollover: Option<&Rollover>) -> R
 /// what it had learned about its tab is dropped.
 pub fn starts_afresh(snapshot: &Snapshot, definition: &Definition) -> bool {
     let before = &snapshot.state.definition;
-    snapshot.processed_index.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
+    snapshot.processed_index.count_keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
 }
 
 /// Checks the definition: a change would process done items again. While no key is done, in
 /// predecessors neither, nothing can be lost, and a wrong key may be corrected. A copied
 /// spreadsheet is another place in any case.
 pub fn check_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
-    let keys = snapshot.processed_index.keys();
+    let keys = snapshot.processed_index.count_keys();
     let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
     match definition.changed_parts(&snapshot.state.definition) {
-        moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
-        moved => Err(RunError::DefinitionChanged { moved, keys }),
+        changed if changed.is_empty() || (keys == 0 && !is_copy) => Ok(()),
+        changed => Err(RunError::DefinitionChanged { changed, keys }),
     }
 }
 
@@ -99,10 +99,10 @@ pub fn check_lease(snapshot: &Snapshot, lease_request: &LeaseRequest, now: Times
 /// Checks that an existing data tab has the key column, once that is known.
 pub fn check_key_column(
     tab: &str,
-    tables: &[(String, Vec<String>)],
+    data_tabs: &[(String, Vec<String>)],
     key_column: Option<&str>,
 ) -> Result<(), StoreError> {
-    let columns = tables.iter().find(|(of, columns)| of == tab && !columns.is_empty()).map(|(_, columns)| columns);
+    let columns = data_tabs.iter().find(|(of, columns)| of == tab && !columns.is_empty()).map(|(_, columns)| columns);
     match (columns, key_column) {
         (Some(columns), Some(name)) if !columns.iter().any(|column| column == name) => {
             let why = format!(

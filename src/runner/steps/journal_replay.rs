@@ -13,7 +13,7 @@ use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::event::{Event, EventSink};
 use crate::ledger::runs::journal::{JournalHead, JournalReader as Read, StepResult, read};
-use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
+use crate::port::journal::{Journal, JournalFileError, LeftoverJournal};
 
 /// Where a run journals results, and under which head line.
 #[derive(Clone)]
@@ -26,14 +26,14 @@ pub struct JournalTarget {
 
 impl JournalTarget {
     /// Journals the result of an item's steps.
-    pub async fn keep(&self, item: &Item, shown: String, values: &[serde_json::Value]) -> Result<(), JournalFault> {
+    pub async fn keep(&self, item: &Item, shown: String, values: &[serde_json::Value]) -> Result<(), JournalFileError> {
         let result = StepResult {
             key: item.key.as_str().to_owned(),
             version: item.version.0.clone(),
             shown,
             values: values.to_vec(),
             record: item.body.clone(),
-            place: item.position.to_string(),
+            position: item.position.to_string(),
         };
         self.journal.keep(&self.head, &result).await
     }
@@ -55,7 +55,7 @@ impl Replay {
         target: Option<JournalTarget>,
         index: &ProcessedIndex,
         events: EventSink,
-    ) -> Result<(Self, Vec<StepResult>), JournalFault> {
+    ) -> Result<(Self, Vec<StepResult>), JournalFileError> {
         let mut replay = Self { target, used: Vec::new(), to_quarantine: Vec::new(), events };
         let Some(target) = replay.target.clone() else { return Ok((replay, Vec::new())) };
         let left = target.journal.take_leftovers()?;
@@ -158,8 +158,8 @@ impl Replay {
 
 /// Returns the item of a journalled result; `None` if its key is invalid.
 pub fn make_item(result: StepResult) -> Option<(Item, Vec<serde_json::Value>)> {
-    let StepResult { key, version, values, record, place, .. } = result;
-    let position = Position { origin: place, record: 0, line: None };
+    let StepResult { key, version, values, record, position: origin, .. } = result;
+    let position = Position { origin, record: 0, line: None };
     let key = Key::new(&key).ok()?;
-    Some((Item { key, version: Version(version), body: record, position, again: None }, values))
+    Some((Item { key, version: Version(version), body: record, position, retried_failure: None }, values))
 }

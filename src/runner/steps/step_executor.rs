@@ -15,7 +15,7 @@ use crate::ledger::items::key::make_idempotency_key_of_change;
 use crate::ledger::leases::lease::Fence;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::event::{Event, EventSink};
-use crate::port::journal::JournalFault;
+use crate::port::journal::JournalFileError;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{RetryDecision, RetryPolicy};
 use crate::rng::Rng;
@@ -31,7 +31,7 @@ pub struct StepOutcome {
     /// The item as it went into the first step.
     pub item: Item,
     /// Its sequence number in the order of the source.
-    pub place: SequenceNumber,
+    pub sequence: SequenceNumber,
     /// Values for rows, or the failed step and its error.
     pub result: Result<Vec<Value>, StepFailure>,
     /// Number of retries.
@@ -39,7 +39,7 @@ pub struct StepOutcome {
     /// True if a step with outside effects may have begun.
     pub has_begun: bool,
     /// The error of the journal, if the result could not be kept.
-    pub journal_error: Option<JournalFault>,
+    pub journal_error: Option<JournalFileError>,
 }
 
 /// The step at which an item failed, and its error.
@@ -106,14 +106,21 @@ impl StepExecutor {
     }
 
     /// Runs an item through all steps.
-    pub async fn run(self, item: Item, place: SequenceNumber, prior_state: PriorState) -> StepOutcome {
+    pub async fn run(self, item: Item, sequence: SequenceNumber, prior_state: PriorState) -> StepOutcome {
         let mut counts = RetryCount::default();
         let result = self.run_steps(&item, prior_state.change_id.as_deref(), &mut counts).await;
         let unkept = match (&self.journal, &result) {
             (Some(journal), Ok(values)) => journal.keep(&item, prior_state.state_digest, values).await.err(),
             _ => None,
         };
-        StepOutcome { item, place, result, retries: counts.retries, has_begun: counts.has_begun, journal_error: unkept }
+        StepOutcome {
+            item,
+            sequence,
+            result,
+            retries: counts.retries,
+            has_begun: counts.has_begun,
+            journal_error: unkept,
+        }
     }
 
     async fn run_steps(

@@ -13,7 +13,7 @@ use std::io::{self, Read};
 
 use memchr::{memchr, memchr2, memchr2_iter, memchr3};
 
-use crate::source::csv::damage::{Damage, LineShape, QuoteFault, are_rows, is_odd};
+use crate::source::csv::damage::{Damage, LineShape, QuoteError, are_rows, is_odd};
 
 /// Bytes per read.
 const CHUNK: usize = 1 << 16;
@@ -104,7 +104,7 @@ enum RowScanEnd {
     /// At a line end or the end of the input.
     At(usize),
     /// In a field with damaged quotes, which begins at `from`.
-    Damaged { from: usize, fault: QuoteFault },
+    Damaged { from: usize, fault: QuoteError },
 }
 
 /// How a quoted field ends.
@@ -170,7 +170,7 @@ impl<R: Read> RowReader<R> {
                 // The stray quote may belong to an earlier field that spans several lines.
                 let first = self.find_field_over_lines().unwrap_or(from);
                 let end = self.find_damaged_end(first, fault)?;
-                let (from, fault) = if end < from { (first, QuoteFault::ClosedBelow) } else { (from, fault) };
+                let (from, fault) = if end < from { (first, QuoteError::ClosedBelow) } else { (from, fault) };
                 (end, Some(self.make_damage(from, fault)))
             }
         };
@@ -221,16 +221,16 @@ impl<R: Read> RowReader<R> {
                     }
                     QuoteEnd::Text { quote } => {
                         let is_escaped = self.buffer.get(quote.wrapping_sub(1)) == Some(&b'\\');
-                        return Ok(RowScanEnd::Damaged { from, fault: QuoteFault::TextAfterQuote { is_escaped } });
+                        return Ok(RowScanEnd::Damaged { from, fault: QuoteError::TextAfterQuote { is_escaped } });
                     }
-                    QuoteEnd::Never => return Ok(RowScanEnd::Damaged { from, fault: QuoteFault::NeverClosed }),
+                    QuoteEnd::Never => return Ok(RowScanEnd::Damaged { from, fault: QuoteError::NeverClosed }),
                 }
             } else {
                 let delimiter = self.delimiter;
                 let end = self.find(from, |bytes| memchr3(delimiter, b'\n', b'\r', bytes))?;
                 let end = end.unwrap_or(self.buffer.len());
                 if self.has_blanks_before_a_quote(from, end) {
-                    return Ok(RowScanEnd::Damaged { from, fault: QuoteFault::BlanksBeforeQuote });
+                    return Ok(RowScanEnd::Damaged { from, fault: QuoteError::BlanksBeforeQuote });
                 }
                 self.spans.push(FieldSpan { start: from, end, is_quoted: false, is_doubled: false });
                 end
@@ -290,12 +290,12 @@ impl<R: Read> RowReader<R> {
     fn choose_row_or_line(&mut self, from: usize, end: usize) -> Result<(usize, Option<Damage>), RowScanError> {
         let spans = std::mem::take(&mut self.spans);
         let first = self.find_line_end(from)?;
-        let found = self.find_damaged_end(from, QuoteFault::ClosedBelow)?;
+        let found = self.find_damaged_end(from, QuoteError::ClosedBelow)?;
         self.spans = spans;
         if found != first {
             return Ok((end, None));
         }
-        Ok((found, Some(self.make_damage(from, QuoteFault::ClosedBelow))))
+        Ok((found, Some(self.make_damage(from, QuoteError::ClosedBelow))))
     }
 
     /// Finds the end of a row whose field at `from` has damaged quotes.
@@ -303,12 +303,12 @@ impl<R: Read> RowReader<R> {
     /// The quotes do not show the end, so the lines decide. The row ends with its line. The
     /// exception is an open quote there, if the text up to the line that closes it does not look
     /// like rows.
-    fn find_damaged_end(&mut self, from: usize, fault: QuoteFault) -> Result<usize, RowScanError> {
+    fn find_damaged_end(&mut self, from: usize, fault: QuoteError) -> Result<usize, RowScanError> {
         let first = self.find_line_end(from)?;
         if first == self.buffer.len() {
             return match fault {
                 _ if self.is_too_long => Err(RowScanError::TooLong),
-                QuoteFault::NeverClosed => Err(RowScanError::CutOff),
+                QuoteError::NeverClosed => Err(RowScanError::CutOff),
                 _ => Ok(first),
             };
         }
@@ -332,15 +332,15 @@ impl<R: Read> RowReader<R> {
             next = end + 1;
         }
         let is_at_the_end = self.is_ended && next >= self.buffer.len();
-        if fault == QuoteFault::NeverClosed && is_at_the_end && !are_rows(looks_right, lines, expected) {
+        if fault == QuoteError::NeverClosed && is_at_the_end && !are_rows(looks_right, lines, expected) {
             return Err(RowScanError::CutOff);
         }
         Ok(first)
     }
 
-    fn make_damage(&self, from: usize, fault: QuoteFault) -> Damage {
+    fn make_damage(&self, from: usize, error: QuoteError) -> Damage {
         let field = self.spans.iter().take_while(|span| span.end < from).count();
-        Damage { fault, field, line: self.line + self.count_line_ends(self.at, from) }
+        Damage { error, field, line: self.line + self.count_line_ends(self.at, from) }
     }
 
     /// Returns the end of the line that contains `from`, or the end of the input.

@@ -7,7 +7,7 @@ use memchr::{memchr, memchr_iter};
 
 /// What is wrong with the quotes of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum QuoteFault {
+pub(crate) enum QuoteError {
     /// The closing quote is followed by something other than a delimiter or line end. `is_escaped`:
     /// a backslash precedes the quote.
     TextAfterQuote { is_escaped: bool },
@@ -22,7 +22,7 @@ pub(crate) enum QuoteFault {
 /// The damaged quotes of a row, with their position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Damage {
-    pub(crate) fault: QuoteFault,
+    pub(crate) error: QuoteError,
     /// Index of the field, from 0.
     pub(crate) field: usize,
     /// The line on which the field begins, from 1.
@@ -36,26 +36,26 @@ impl Damage {
         let name = columns.get(self.field).map(|name| format!(" ({name:?})")).unwrap_or_default();
         let line = if self.line == row { String::new() } else { format!(" on line {}", self.line) };
         let field = format!("field {}{name}{line}", self.field + 1);
-        let what = match self.fault {
-            QuoteFault::TextAfterQuote { is_escaped: true } => {
+        let what = match self.error {
+            QuoteError::TextAfterQuote { is_escaped: true } => {
                 format!(
                     "text follows the closing quote of {field}; CSV writes a quote inside a field as \"\", not as \\\""
                 )
             }
-            QuoteFault::TextAfterQuote { is_escaped: false } => {
+            QuoteError::TextAfterQuote { is_escaped: false } => {
                 format!(
                     "text follows the closing quote of {field}; a quote inside a quoted field is written twice, \"\""
                 )
             }
-            QuoteFault::BlanksBeforeQuote => {
+            QuoteError::BlanksBeforeQuote => {
                 format!(
                     "blanks come before the opening quote of {field}; write no blanks between a delimiter and a quote"
                 )
             }
-            QuoteFault::NeverClosed => {
+            QuoteError::NeverClosed => {
                 format!("the quote that opens {field} is never closed: close it; the lines after it are read")
             }
-            QuoteFault::ClosedBelow => {
+            QuoteError::ClosedBelow => {
                 format!(
                     "the quote that opens {field} closes only after lines that are rows of their own: close it; these are read"
                 )

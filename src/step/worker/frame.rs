@@ -1,7 +1,7 @@
 //! The binary protocol of a worker's pipes.
 //!
 //! In scope: writing and reading frames: four bytes of length (little-endian), a byte for the kind,
-//! and the payload. Out of scope: the order of the frames (`step::worker::session`).
+//! and the payload. Out of scope: the order of the frames (`step::worker::connection`).
 
 use serde_json::Value;
 

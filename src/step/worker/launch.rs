@@ -1,7 +1,7 @@
 //! Starts a worker: this program itself, as another process.
 //!
 //! In scope: which file is started, and how. Out of scope: the exchange with it
-//! (`step::worker::session`).
+//! (`step::worker::connection`).
 
 use std::io;
 use std::path::{Path, PathBuf};

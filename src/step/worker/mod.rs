@@ -7,7 +7,7 @@
 //! | question | file |
 //! |---|---|
 //! | Who starts workers, and retries after one has ended? | `workers` |
-//! | How are requests and replies exchanged with one worker? | `session` |
+//! | How are requests and replies exchanged with one worker? | `connection` |
 //! | How is the program started? | `launch` |
 //! | What does the worker process do? | `serve` |
 //! | What is sent through the pipes? | `frame` |
@@ -21,5 +21,5 @@
 mod frame;
 pub(crate) mod launch;
 pub mod serve;
-mod session;
+mod connection;
 pub mod workers;

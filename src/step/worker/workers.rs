@@ -1,7 +1,7 @@
 //! The parent's side: one worker at a time, many evaluations in flight, each with its time limit.
 //!
 //! In scope: which caller waits for which reply, and what happens to an evaluation whose worker
-//! ended. Out of scope: the exchange with one worker (`step::worker::session`), the worker itself
+//! ended. Out of scope: the exchange with one worker (`step::worker::connection`), the worker itself
 //! (`step::worker::serve`).
 
 use std::collections::VecDeque;
@@ -16,8 +16,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::machine::MachineError;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
+use crate::step::worker::connection::{WorkerConnection, WorkerEnd, WorkerRequest, WorkerResult};
 use crate::step::worker::launch::find_own_program;
-use crate::step::worker::session::{WorkerEnd, WorkerRequest, WorkerResult, WorkerSession};
 
 /// How often an evaluation is tried if another process ends its worker.
 const MAX_ATTEMPTS: u32 = 2;
@@ -95,16 +95,16 @@ impl WorkerDriver {
                 let Some(request) = self.from.recv().await else { return };
                 self.waiting.push_back(request);
             }
-            let session =
-                match WorkerSession::start_worker(self.program.as_deref(), self.alone, self.clock.as_ref()).await {
-                    Ok(session) => session,
+            let connection =
+                match WorkerConnection::start_worker(self.program.as_deref(), self.alone, self.clock.as_ref()).await {
+                    Ok(connection) => connection,
                     Err(machine_error) => {
                         self.refuse_all(&machine_error);
                         continue;
                     }
                 };
             self.alone = 0;
-            match session.exchange_requests(&mut self.waiting, &mut self.from, self.clock.as_ref()).await {
+            match connection.exchange_requests(&mut self.waiting, &mut self.from, self.clock.as_ref()).await {
                 WorkerEnd::Done => return,
                 WorkerEnd::Rejected(why) => self.reject_first(why),
                 WorkerEnd::Killed(why) => self.retry_first(why),

@@ -12,18 +12,19 @@
 //!  state tab, below the state
 //!   64       removed · head · rows                              header of the undo log
 //!  65 … 68  the header rows of the tabs, as the batch found them
-//!   69 …     tab · mark │ the row as found                      one per deleted row
+//!   69 …     tab · hash │ the row as found                      one per deleted row
 //! ```
 //!
-//! If one row does not have the expected hash (its mark), the next commit restores all rows of the
+//! If one row does not have the expected hash, the next commit restores all rows of the
 //! batch, because some rows belong together. It puts them below the headers of their tabs. Until
 //! then each loader counts them as present. The order of these tabs has no meaning, so a restored
 //! row need not return to its position.
 
 use std::collections::HashMap;
 
-use crate::ledger::commit::row_deletion::{RowDeletion, TabKind};
+use crate::ledger::commit::row_deletion::RowDeletion;
 use crate::ledger::leases::head::HeadId;
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::sheets_client::types::cell;
 use crate::sheets_client::types::request_objects::PasteType;
 use crate::sheets_client::types::requests::Request;
@@ -59,14 +60,14 @@ impl DeletedRows {
     /// Adjusts a row number for the rows deleted above it since it was read.
     fn adjust_row(&self, removal: RowDeletion) -> RowDeletion {
         let above =
-            self.0.get(&removal.role).map_or(0, |deleted_rows| deleted_rows.partition_point(|row| *row < removal.row));
+            self.0.get(&removal.kind).map_or(0, |deleted_rows| deleted_rows.partition_point(|row| *row < removal.row));
         RowDeletion { row: removal.row.saturating_sub(convert_index(above)), ..removal }
     }
 
     /// Records the rows that an applied batch deleted.
     pub fn add_deleted(&mut self, seen: &[RowDeletion]) {
         for removal in seen {
-            self.0.entry(removal.role).or_default().push(removal.row);
+            self.0.entry(removal.kind).or_default().push(removal.row);
         }
         self.0.values_mut().for_each(|rows| rows.sort_unstable());
     }
@@ -89,11 +90,11 @@ impl RowDeletionBatch {
     /// `deleted_rows` are the rows deleted since the read.
     pub fn new(head: HeadId, removals: Vec<RowDeletion>, tabs: &Tabs, deleted_rows: &DeletedRows) -> Option<Self> {
         let mut seen = removals;
-        seen.sort_unstable_by_key(|removal| (removal.role, removal.row));
-        seen.dedup_by_key(|removal| (removal.role, removal.row));
+        seen.sort_unstable_by_key(|removal| (removal.kind, removal.row));
+        seen.dedup_by_key(|removal| (removal.kind, removal.row));
         let rows: Vec<_> = seen.iter().map(|removal| deleted_rows.adjust_row(*removal)).collect();
         let widths =
-            rows.iter().filter_map(|removal| tabs.tab(removal.role)).map(|tab| tab.width.max(tab.header.len()));
+            rows.iter().filter_map(|removal| tabs.tab(removal.kind)).map(|tab| tab.width.max(tab.header.len()));
         let columns = convert_index(widths.max()?) + EXTRA_COLUMNS + MARGIN;
         Some(Self { head, seen, rows, columns })
     }
@@ -111,13 +112,13 @@ impl RowDeletionBatch {
         let about = [SCRATCH_TAG.to_owned(), self.head.to_string(), self.rows.len().to_string()];
         out.push(put(state_tab, STATE_ROWS, 0, vec![encode_texts(&about)], VALUE));
         let expectations = self.rows.iter().map(|removal| {
-            let mark = removal.mark.map_or(BLANK.to_owned(), |mark| format!("{mark:016x}"));
-            encode_texts(&[removal.role.as_str().to_owned(), mark])
+            let hash = removal.hash.map_or(BLANK.to_owned(), |hash| format!("{hash:016x}"));
+            encode_texts(&[removal.kind.as_str().to_owned(), hash])
         });
         out.push(put(state_tab, FIRST_DELETED_ROW, 0, expectations.collect(), VALUE));
-        for (header, role) in (HEADERS..).zip(TabKind::ALL) {
-            let involved = self.rows.iter().any(|removal| removal.role == role);
-            let tab = tabs.tab(role).filter(|_| involved);
+        for (header, kind) in (HEADERS..).zip(TabKind::ALL) {
+            let involved = self.rows.iter().any(|removal| removal.kind == kind);
+            let tab = tabs.tab(kind).filter(|_| involved);
             out.extend(tab.map(|tab| copy_rows((tab.id, &(0..1)), (state_tab, header, MARGIN), PasteType::Values)));
         }
         let run = |(at, run): (usize, &[RowDeletion])| {
@@ -125,7 +126,7 @@ impl RowDeletionBatch {
             let from = first.row.saturating_sub(1);
             Some((
                 FIRST_DELETED_ROW + convert_index(at),
-                tabs.tab(first.role)?.id,
+                tabs.tab(first.kind)?.id,
                 from..from + convert_index(run.len()),
             ))
         };
@@ -146,7 +147,7 @@ impl RowDeletionBatch {
     /// Groups neighbouring rows of a tab, each group with the index of its first row.
     fn group_neighbouring_rows(&self) -> impl Iterator<Item = (usize, &[RowDeletion])> {
         let mut at = 0;
-        self.rows.chunk_by(|a, b| a.role == b.role && a.row + 1 == b.row).map(move |run| {
+        self.rows.chunk_by(|a, b| a.kind == b.kind && a.row + 1 == b.row).map(move |run| {
             at += run.len();
             (at - run.len(), run)
         })
@@ -163,7 +164,7 @@ impl RowDeletionBatch {
     }
 
     /// The number of rows that it deletes.
-    pub fn rows(&self) -> usize {
+    pub fn count_rows(&self) -> usize {
         self.rows.len()
     }
 

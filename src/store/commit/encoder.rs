@@ -9,9 +9,10 @@
 
 use crate::grid::Cell;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
-use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::Failure;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, encode_failure_row, encode_processed_row, run_row};
+use crate::ledger::rows::tab_kind::TabKind;
+use crate::ledger::rows::tab_kind::{name_failures_tab, name_processed_tab};
 use crate::ledger::state::state_codec::encode_state;
 use crate::sheets_client::types::cell::{self, CellFormat, NumberKind};
 use crate::sheets_client::types::request_objects::{Dimension, GridProperties, GridRange, SheetProperties};
@@ -23,7 +24,7 @@ use crate::store::commit::restore::PendingRestores;
 use crate::store::commit::row_plan::RowContext;
 use crate::store::commit::row_writer::{RowRequests, encode_rows, remove_scratch};
 use crate::store::guard::guard_kind::GuardSupport;
-use crate::store::guard::head_guard::{BatchStep, STATE_ROWS, name_failures_tab, name_processed_tab};
+use crate::store::guard::head_guard::{BatchStep, STATE_ROWS};
 use crate::store::tabs::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, build_cell_row, to_cell_data};
 use crate::store::tabs::requests::{convert_index, put};
 use crate::store::tabs::schema::{
@@ -89,7 +90,7 @@ pub fn encode(commit: &Commit, batch_steps: &[BatchStep], context: EncodeContext
         pending_restores,
         deletion,
     };
-    encoder.plan_tables(recreates);
+    encoder.plan_tabs(recreates);
     let store_metadata = StoreMetadata::new(support, &encoder.tabs);
     for step in batch_steps {
         encoder.push_step(step, &store_metadata);
@@ -119,10 +120,10 @@ struct BatchEncoder<'a> {
 impl BatchEncoder<'_> {
     /// Plans the tabs after the batch. The ids of new tabs are derived first, so that the state in
     /// the same batch can name them.
-    fn plan_tables(&mut self, recreates_tabs: bool) {
+    fn plan_tabs(&mut self, recreates_tabs: bool) {
         let (to, job) = (self.commit.to, &self.commit.state.job);
-        let made = |role, title: String, header: &[&str]| Tab {
-            id: derive_tab_id(to, role),
+        let made = |kind, title: String, header: &[&str]| Tab {
+            id: derive_tab_id(to, kind),
             title,
             header: header.iter().map(|&text| text.to_owned()).collect(),
             ..Tab::default()
@@ -142,7 +143,7 @@ impl BatchEncoder<'_> {
             JobsTab::WithoutRow { tab, .. } => self.tabs.jobs = JobsTab::Complete(tab.id),
             JobsTab::Unused(_) | JobsTab::Complete(_) => {}
         }
-        if let Some(new) = self.commit.changes.tables.first() {
+        if let Some(new) = self.commit.changes.new_tabs.first() {
             // A user's tab without a header keeps its id and title.
             let existing = self.tabs.data.take();
             self.missing_columns = existing.as_ref().map_or(0, |tab| new.columns.len().saturating_sub(tab.width));
@@ -198,7 +199,7 @@ impl BatchEncoder<'_> {
 
     /// Recreates missing machine tabs, empty.
     fn recreate_tabs(&mut self) {
-        let made = |tab: &Tab, role| tab.id == derive_tab_id(self.commit.to, role);
+        let made = |tab: &Tab, kind| tab.id == derive_tab_id(self.commit.to, kind);
         let failures = self.tabs.failures.clone().filter(|tab| made(tab, TabKind::Failures));
         let runs = self.tabs.runs.clone().filter(|tab| made(tab, TabKind::Runs));
         for tab in failures.into_iter().chain(runs).filter(|_| self.commit.from.is_some()) {
@@ -209,7 +210,7 @@ impl BatchEncoder<'_> {
     fn push_changes(&mut self) {
         self.recreate_tabs();
         self.push_runs_columns();
-        if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
+        if let (false, Some(tab)) = (self.commit.changes.new_tabs.is_empty(), self.tabs.data.clone()) {
             self.create_tab(&tab, self.has_data_tab);
         }
         // Before the state tab shrinks and drops these rows.
@@ -259,7 +260,7 @@ impl BatchEncoder<'_> {
 
     fn push_data(&mut self) {
         let (Some(tab), Some(state_tab)) = (self.tabs.data.clone(), self.state_tab) else { return };
-        let new = !self.commit.changes.tables.is_empty();
+        let new = !self.commit.changes.new_tabs.is_empty();
         let mut rows = encode_rows(self.commit, &tab, new, state_tab, self.row_context);
         self.out.append(&mut rows.requests);
         let left = self.row_context.scratch.filter(|scratch| scratch.tab == state_tab);

@@ -20,7 +20,7 @@ use crate::ledger::state::state_codec::limit_columns;
 use crate::ledger::values::columns::trim_header;
 use crate::sheets_client::types::cell::{CellData, NumberKind};
 use crate::sheets_client::types::request_objects::{
-    DeveloperMetadata, Dimension, DimensionRange, GridRange, MarkedPlace,
+    DeveloperMetadata, Dimension, DimensionRange, GridRange, MetadataLocation,
 };
 use crate::sheets_client::types::requests::Request;
 use crate::sheets_client::types::response_types::ColumnMark;
@@ -68,7 +68,7 @@ fn find_first_format(commit: &Commit, column: &str) -> CellData {
         ItemResult::Done { output, .. } => Some(output),
         ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => None,
     });
-    let rows = outputs.flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
+    let rows = outputs.flat_map(|output| output.tabs.iter().flat_map(|(_, rows)| rows));
     let is_key = commit.state.key_column.as_deref() == Some(column);
     let format = is_key.then_some(NumberKind::Text);
     let mut cells = rows.filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty());
@@ -88,7 +88,7 @@ pub fn mark_own_columns(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &
             metadata_id: derive_id(head, 16 + n as u64),
             metadata_key: key.clone(),
             metadata_value: name.clone(),
-            location: MarkedPlace { dimension_range: range },
+            location: MetadataLocation { dimension_range: range },
             visibility: "DOCUMENT",
         };
         Some(Request::CreateDeveloperMetadata { developer_metadata })
@@ -99,7 +99,7 @@ pub fn mark_own_columns(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &
 /// The job's own columns that existed when this state was written. A column that was deleted and is
 /// back needs a new mark.
 pub fn list_existing_columns(state: &State) -> Vec<String> {
-    state.columns.iter().filter(|name| !state.deleted.contains(name)).cloned().collect()
+    state.columns.iter().filter(|name| !state.deleted_columns.contains(name)).cloned().collect()
 }
 
 /// The job's own columns of its data tab.
@@ -117,7 +117,7 @@ pub struct OwnColumns<'a> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ColumnLookup {
     /// Columns that users deleted.
-    pub gone: Vec<String>,
+    pub deleted_columns: Vec<String>,
     /// Anomalies to report to the user.
     pub anomalies: Vec<Anomaly>,
 }
@@ -194,7 +194,7 @@ impl OwnColumns<'_> {
                              those of \"{name}\" are left out until a column has that header again"
                         ),
                     );
-                    found.gone.push(name);
+                    found.deleted_columns.push(name);
                 }
                 Some(text) => {
                     let message =
@@ -235,7 +235,7 @@ impl OwnColumns<'_> {
                 format!("{lost}, which is one too many to have a mark by which to find it again: {advice}"),
             );
         } else {
-            found.gone.push(name.clone());
+            found.deleted_columns.push(name.clone());
             let message = format!(
                 "column \"{name}\" of tab {title} was deleted: its values are left out; add a column of that name to have them again"
             );

@@ -6,9 +6,10 @@
 
 use serde_json::Value;
 
-use crate::ledger::commit::row_deletion::{TabKind, hash_failure_row, hash_key_row, hash_run_row};
+use crate::ledger::commit::row_deletion::{hash_failure_row, hash_key_row, hash_run_row};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{PROCESSED, read_failure_row, read_run_row};
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
 use crate::sheets_client::types::request_objects::PasteType;
 use crate::sheets_client::types::requests::Request;
@@ -51,7 +52,7 @@ pub struct PendingRestores {
 /// A deleted row.
 #[derive(Debug, Clone, PartialEq)]
 struct DeletedRow {
-    role: TabKind,
+    kind: TabKind,
     /// The scratch row that holds it, 0-based.
     at: u32,
     cells: Vec<Value>,
@@ -75,7 +76,7 @@ fn parse_rows(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<Deleti
     let mut clean = true;
     for at in (FIRST_DELETED_ROW..).take(count.parse().ok()?) {
         let field = |column: usize| take_row_cells(rows, at).get(column).map(format_cell).unwrap_or_default();
-        let role = TabKind::parse(&field(0))?;
+        let kind = TabKind::parse(&field(0))?;
         let expected = Some(field(1)).filter(|mark| mark != BLANK);
         let expected = expected.map(|mark| u64::from_str_radix(&mark, 16)).transpose().ok()?;
         let there = copy(at);
@@ -83,12 +84,12 @@ fn parse_rows(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<Deleti
         clean &= if blank {
             expected.is_none()
         } else {
-            expected.is_some() && hash_found_row(role, found.find_header(role)?, there) == expected
+            expected.is_some() && hash_found_row(kind, found.find_header(kind)?, there) == expected
         };
         if !blank {
-            found.rows.push(DeletedRow { role, at, cells: there.to_vec() });
+            found.rows.push(DeletedRow { kind, at, cells: there.to_vec() });
         }
-        if let Some(mark) = expected.filter(|_| role == TabKind::Processed) {
+        if let Some(mark) = expected.filter(|_| kind == TabKind::Processed) {
             found.checksum_correction.add_hash(mark);
         }
     }
@@ -101,8 +102,8 @@ fn take_row_cells(rows: &[Vec<Value>], row: u32) -> &[Value] {
 }
 
 /// The hash of a row as found; `None` if its cells can't be parsed.
-fn hash_found_row(role: TabKind, tab: &Tab, cells: &[Value]) -> Option<u64> {
-    match role {
+fn hash_found_row(kind: TabKind, tab: &Tab, cells: &[Value]) -> Option<u64> {
+    match kind {
         TabKind::Processed => {
             let cell = |name| tab.position(name).and_then(|at| cells.get(at)).map(format_cell).unwrap_or_default();
             Some(hash_key_row(&PROCESSED.map(cell).each_ref().map(String::as_str)))
@@ -127,7 +128,7 @@ impl DeletionLog {
 
 impl PendingRestores {
     /// The number of rows to restore.
-    pub fn rows(&self) -> u64 {
+    pub fn count_rows(&self) -> u64 {
         self.rows.len() as u64
     }
 
@@ -137,9 +138,9 @@ impl PendingRestores {
     }
 
     /// The rows of a tab, with their cells in its current columns.
-    pub fn arrange_rows(&self, role: TabKind, now: &Tab) -> Vec<Vec<Value>> {
-        let blocks = self.map_column_blocks(role, now);
-        let of = self.rows.iter().filter(|row| row.role == role);
+    pub fn arrange_rows(&self, kind: TabKind, now: &Tab) -> Vec<Vec<Value>> {
+        let blocks = self.map_column_blocks(kind, now);
+        let of = self.rows.iter().filter(|row| row.kind == kind);
         let mapped = of.map(|row| {
             let mut cells =
                 vec![Value::Null; count_columns(now).max(blocks.iter().map(|b| b.1 + b.2).max().unwrap_or(0))];
@@ -157,18 +158,18 @@ impl PendingRestores {
 
     /// The rows to restore: the kind of tab, the header as of the deletion, the cells.
     pub fn pending_rows(&self) -> impl Iterator<Item = (TabKind, &Tab, &[Value])> {
-        self.rows.iter().filter_map(|row| Some((row.role, self.find_header(row.role)?, row.cells.as_slice())))
+        self.rows.iter().filter_map(|row| Some((row.kind, self.find_header(row.kind)?, row.cells.as_slice())))
     }
 
     /// Returns the requests: new rows below each tab's header, and copies of the kept cells under
     /// their headers.
     pub fn make_requests(&self, tabs: &Tabs) -> Vec<Request> {
         let mut out = Vec::new();
-        for of in self.rows.chunk_by(|a, b| a.role == b.role) {
-            let Some((role, tab)) = of.first().and_then(|row| Some((row.role, tabs.tab(row.role)?))) else { continue };
+        for of in self.rows.chunk_by(|a, b| a.kind == b.kind) {
+            let Some((kind, tab)) = of.first().and_then(|row| Some((row.kind, tabs.tab(row.kind)?))) else { continue };
             let new = make_row_range(tab.id, 1..1 + convert_index(of.len()));
             out.push(Request::InsertDimension { range: new, inherit_from_before: false });
-            let blocks = self.map_column_blocks(role, tab);
+            let blocks = self.map_column_blocks(kind, tab);
             for (row, taken) in (1..).zip(of) {
                 out.extend(blocks.iter().map(|(from, to, length)| {
                     let left = MARGIN + convert_index(*from);
@@ -189,16 +190,16 @@ impl PendingRestores {
         Anomaly { message, is_blocking: false }
     }
 
-    fn find_header(&self, role: TabKind) -> Option<&Tab> {
-        self.headers.iter().find(|(of, _)| *of == role).map(|(_, tab)| tab)
+    fn find_header(&self, kind: TabKind) -> Option<&Tab> {
+        self.headers.iter().find(|(of, _)| *of == kind).map(|(_, tab)| tab)
     }
 
     /// Maps the columns at the deletion to the current ones, as blocks: from, to, count. A column
     /// whose header is empty or gone keeps its position, unless another column is there now.
-    fn map_column_blocks(&self, role: TabKind, now: &Tab) -> Vec<(usize, usize, usize)> {
-        let Some(then) = self.find_header(role) else { return Vec::new() };
+    fn map_column_blocks(&self, kind: TabKind, now: &Tab) -> Vec<(usize, usize, usize)> {
+        let Some(then) = self.find_header(kind) else { return Vec::new() };
         let last = |row: &DeletedRow| row.cells.iter().rposition(|cell| !format_cell(cell).is_empty());
-        let filled = self.rows.iter().filter(|row| row.role == role).filter_map(|row| Some(last(row)? + 1));
+        let filled = self.rows.iter().filter(|row| row.kind == kind).filter_map(|row| Some(last(row)? + 1));
         let columns = filled.max().unwrap_or(0);
         let name = |at: usize| then.header.get(at).filter(|name| !name.is_empty());
         let mut places: Vec<Option<usize>> =

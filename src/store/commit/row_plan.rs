@@ -87,11 +87,11 @@ pub(super) struct RowPlan<'a> {
     /// The number of rows that items overwrite.
     pub(super) updated: u64,
     /// Keys of blank rows that the batch fills, one per row.
-    pub(super) filled: Vec<String>,
+    pub(super) filled_row_keys: Vec<String>,
     /// Keys of appended or inserted rows, one per row.
     pub(super) appended: Vec<String>,
     /// The appended or inserted rows.
-    pub(super) fresh: Vec<&'a Row>,
+    pub(super) new_rows: Vec<&'a Row>,
 }
 
 /// Finds the place of each row of a commit.
@@ -112,7 +112,7 @@ impl<'a> RowPlanner<'a> {
 
     /// Plans the commit's rows.
     pub(super) fn plan(&self) -> RowPlan<'a> {
-        let mut fresh: Vec<(&str, &Row)> = Vec::new();
+        let mut new_rows: Vec<(&str, &Row)> = Vec::new();
         let mut writes: HashMap<u32, PlannedWrite<'a>> = HashMap::new();
         for repair in self.row_context.repairs {
             let Some(row) = repair.row else { continue };
@@ -121,7 +121,7 @@ impl<'a> RowPlanner<'a> {
                 row,
                 columns: repair.columns(),
                 moves: repair.moves(),
-                is_version: repair.is_version,
+                is_repeat_only: repair.is_repeat_only,
             };
             writes.insert(row, PlannedWrite { target, what: WriteContent::Repair(repair) });
         }
@@ -135,25 +135,25 @@ impl<'a> RowPlanner<'a> {
                 // The item's new values replace a pending repair of the row.
                 writes.insert(at, self.plan_overwrite(key, at, row));
             } else {
-                fresh.push((key, row));
+                new_rows.push((key, row));
             }
         }
         let mut writes: Vec<_> = writes.into_values().collect();
         let updated = writes.iter().filter(|write| matches!(write.what, WriteContent::Cells(_))).count() as u64;
-        let blank = fresh.len().min(self.row_context.append_position.blank as usize);
-        let appended = fresh.split_off(blank);
+        let blank = new_rows.len().min(self.row_context.append_position.blank as usize);
+        let appended = new_rows.split_off(blank);
         writes.extend(
             (self.row_context.append_position.last + 1..)
-                .zip(&fresh)
+                .zip(&new_rows)
                 .map(|(at, (key, row))| self.plan_filled_row(key, at, row)),
         );
         writes.sort_by_key(|write| write.target.row);
         RowPlan {
             writes,
             updated,
-            filled: fresh.into_iter().map(|(key, _)| key.to_owned()).collect(),
+            filled_row_keys: new_rows.into_iter().map(|(key, _)| key.to_owned()).collect(),
             appended: appended.iter().map(|(key, _)| (*key).to_owned()).collect(),
-            fresh: appended.into_iter().map(|(_, row)| row).collect(),
+            new_rows: appended.into_iter().map(|(_, row)| row).collect(),
         }
     }
 
@@ -165,7 +165,7 @@ impl<'a> RowPlanner<'a> {
             ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => None,
         });
         let all = done.flat_map(|(key, output)| {
-            output.tables.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))
+            output.tabs.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))
         });
         if self.row_context.mode == WriteMode::Append {
             return all.collect();
@@ -191,7 +191,7 @@ impl<'a> RowPlanner<'a> {
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
         let expect = RowPredicate::Key(key.to_owned());
-        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_version: false };
+        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_repeat_only: false };
         PlannedWrite {
             target,
             what: WriteContent::Cells(
@@ -206,7 +206,7 @@ impl<'a> RowPlanner<'a> {
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
         let expect = RowPredicate::Blank(key.to_owned());
-        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_version: false };
+        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_repeat_only: false };
         PlannedWrite { target, what: WriteContent::NewRow(cells) }
     }
 

@@ -26,7 +26,7 @@ use crate::store::commit::append_position::group_columns;
 use crate::store::commit::row_plan::{
     PlannedWrite, RowContext, RowPlan, RowPlanner, Scratch, WriteContent, find_written_rows, group_neighbouring_writes,
 };
-use crate::store::guard::head_guard::STATE_ROWS;
+use crate::store::guard::head_guard::{STATE_COLUMNS, STATE_ROWS};
 use crate::store::tabs::cells::{VALUE, VALUE_AND_NUMBER, build_cell_row, to_cell_data};
 use crate::store::tabs::requests::{
     convert_index, copy_cells, copy_rows, make_grid_range, make_row_range, put, resize_grid,
@@ -35,9 +35,6 @@ use crate::store::tabs::row_index::RowIndex;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::upsert::undo_log::{HEADER_ROW, RowPredicate, UndoLog, shorten_key_hash};
-
-/// Columns of a state tab without scratch rows.
-const STATE_COLUMNS: u32 = 26;
 
 /// The effect of a batch on the data tab.
 #[derive(Debug, Default)]
@@ -49,11 +46,11 @@ pub struct RowRequests {
     /// Keys of appended or inserted rows, one per row.
     pub appended: Vec<String>,
     /// Keys of blank rows that the batch fills, one per row.
-    pub filled: Vec<String>,
+    pub filled_row_keys: Vec<String>,
     /// The number of rows that items overwrite.
     pub updated: u64,
     /// The number of rows inserted or filled below the last key.
-    pub grown: u32,
+    pub inserted_below: u32,
     /// The grid of the state tab after the batch, if it has scratch rows.
     pub scratch: Option<Scratch>,
 }
@@ -68,18 +65,18 @@ pub fn encode_rows(
     row_context: RowContext<'_>,
 ) -> RowRequests {
     let planner = RowPlanner::new(commit, tab, row_context);
-    let RowPlan { writes, updated, filled, appended, fresh } = planner.plan();
-    let grown = convert_index(filled.len());
-    let out = RowRequests { appended, filled, updated, grown, ..RowRequests::default() };
+    let RowPlan { writes, updated, filled_row_keys, appended, new_rows } = planner.plan();
+    let inserted_below = convert_index(filled_row_keys.len());
+    let out = RowRequests { appended, filled_row_keys, updated, inserted_below, ..RowRequests::default() };
     let mut encoder = RowWriter { planner, tab, state_tab, out };
     let recreated: Vec<_> = row_context.repairs.iter().filter(|repair| repair.row.is_none()).collect();
-    if writes.is_empty() && fresh.is_empty() && recreated.is_empty() {
+    if writes.is_empty() && new_rows.is_empty() && recreated.is_empty() {
         return encoder.out;
     }
     if !is_new || !writes.is_empty() {
-        encoder.write_over(&writes, &fresh, &recreated);
+        encoder.write_over(&writes, &new_rows, &recreated);
     }
-    encoder.append_or_insert(&fresh, &recreated);
+    encoder.append_or_insert(&new_rows, &recreated);
     encoder.out
 }
 
@@ -101,8 +98,8 @@ impl<'a> RowWriter<'a> {
             fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.planner.find_column(name))),
         );
         own.extend(self.planner.find_key_column());
-        let mut used = own.clone();
-        used.extend(row_context.repairs.iter().flat_map(RowRepair::columns));
+        let mut written_columns = own.clone();
+        written_columns.extend(row_context.repairs.iter().flat_map(RowRepair::columns));
         // A repair also restores cells of users' columns, which stay theirs.
         let is_own = |at: usize, name: &String| own.contains(&at) || row_context.own_columns.contains(name);
         let own_name = |at: usize| Some(self.tab.name(at)).filter(|name| is_own(at, name)).unwrap_or_default();
@@ -114,14 +111,14 @@ impl<'a> RowWriter<'a> {
         let undo_log = UndoLog {
             head: self.planner.commit.to,
             key: self.planner.find_key_column().unwrap_or_default(),
-            names: used.iter().map(|at| own_name(*at)).collect(),
-            used: used.into_iter().collect(),
+            names: written_columns.iter().map(|at| own_name(*at)).collect(),
+            written_columns: written_columns.into_iter().collect(),
             appended: fresh.len() + recreated.len(),
             recreated: recreated.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),
-            keys: self.planner.commit.changes.keys(),
-            counts: self.count_appended_rows(writes),
+            processed_rows: self.planner.commit.changes.count_keys(),
+            appended_per_key: self.count_appended_rows(writes),
             width,
-            base: UndoLog::choose_base(last, width, lowest),
+            first_target_row: UndoLog::choose_base(last, width, lowest),
             header,
             header_formulas: row_context.header_formulas.to_vec(),
             is_repair: !row_context.repairs.is_empty(),
@@ -130,7 +127,7 @@ impl<'a> RowWriter<'a> {
         let columns =
             undo_log.columns().max(previous.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
         let margin = undo_log.margin();
-        let scratch = Scratch { tab: self.state_tab, rows: undo_log.rows(), columns, margin };
+        let scratch = Scratch { tab: self.state_tab, rows: undo_log.count_rows(), columns, margin };
         self.out.scratch = Some(scratch);
         self.out.requests.push((CommitPart::Content, resize_grid(scratch.tab, scratch.rows, scratch.columns)));
         self.write_log_texts(&undo_log);
@@ -279,7 +276,7 @@ impl<'a> RowWriter<'a> {
             .index
             .map_or(0, RowIndex::last_row)
             .max(self.planner.row_context.append_position.last);
-        let mut at = last + 1 + convert_index(self.out.filled.len());
+        let mut at = last + 1 + convert_index(self.out.filled_row_keys.len());
         if self.planner.row_context.append_position.inserts && !fresh.is_empty() {
             self.insert(at, convert_index(fresh.len()));
             self.write_inserted(at, fresh);
@@ -308,7 +305,7 @@ impl<'a> RowWriter<'a> {
         let range = make_row_range(self.tab.id, at..at + rows);
         let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
         self.out.requests.push((CommitPart::Layout, request));
-        self.out.grown += rows;
+        self.out.inserted_below += rows;
     }
 
     /// Writes inserted rows, without users' columns.

@@ -1,6 +1,6 @@
 //! The capability probe of the guard: its batches, and what the responses prove. Pure.
 //!
-//! Out of scope: its calls (`store::probe::capability`).
+//! Out of scope: its calls (`store::spreadsheet::capability`).
 
 use crate::ledger::leases::head::HeadId;
 use crate::store::guard::guard_kind::GuardSupport;
@@ -17,7 +17,7 @@ pub fn make_probe_batches(location: &StateLocation, salt: u64) -> [Vec<BatchStep
 
 /// The result of the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum GuardProof {
+pub enum GuardProbeResult {
     /// Use this guard.
     Guard(GuardSupport),
     /// The service applied a stale batch: no guard works, so nothing may be written.
@@ -30,12 +30,12 @@ pub fn evaluate_probe(
     location: &StateLocation,
     is_missing_name_refused: bool,
     is_missing_tab_refused: bool,
-) -> GuardProof {
+) -> GuardProbeResult {
     let ours = location.range_id.as_deref() == Some(location.head.to_string().as_str());
     match (is_missing_tab_refused, is_missing_name_refused && ours) {
-        (false, _) => GuardProof::NoGuard,
-        (true, true) => GuardProof::Guard(GuardSupport::Name),
-        (true, false) => GuardProof::Guard(GuardSupport::Title),
+        (false, _) => GuardProbeResult::NoGuard,
+        (true, true) => GuardProbeResult::Guard(GuardSupport::Name),
+        (true, false) => GuardProbeResult::Guard(GuardSupport::Title),
     }
 }
 
@@ -59,10 +59,10 @@ mod tests {
         };
         let other = StateLocation { range_id: Some("s1".into()), ..ours.clone() };
         let table = [
-            (&ours, true, true, GuardProof::Guard(GuardSupport::Name)),
-            (&ours, false, true, GuardProof::Guard(GuardSupport::Title)),
-            (&other, true, true, GuardProof::Guard(GuardSupport::Title)),
-            (&ours, true, false, GuardProof::NoGuard),
+            (&ours, true, true, GuardProbeResult::Guard(GuardSupport::Name)),
+            (&ours, false, true, GuardProbeResult::Guard(GuardSupport::Title)),
+            (&other, true, true, GuardProbeResult::Guard(GuardSupport::Title)),
+            (&ours, true, false, GuardProbeResult::NoGuard),
         ];
         for (location, name, tab, proved) in table {
             assert_eq!(evaluate_probe(location, name, tab), proved);

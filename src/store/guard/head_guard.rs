@@ -29,6 +29,7 @@ use crate::ledger::commit::changes::{Commit, CommitKind};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::Fence;
+use crate::ledger::rows::tab_kind::{name_failures_tab, name_processed_tab};
 use crate::sheets_client::types::cell::CellData;
 use crate::sheets_client::types::request_objects::{
     GridCoordinate, GridProperties, GridRange, NamedRange, SheetProperties,
@@ -39,7 +40,8 @@ use crate::store::guard::guard_kind::GuardKind;
 
 /// Rows of the state tab: names in column A, texts in B. Further rows are scratch rows.
 pub const STATE_ROWS: u32 = 64;
-const STATE_COLUMNS: u32 = 26;
+/// Columns of a state tab without scratch rows.
+pub const STATE_COLUMNS: u32 = 26;
 /// The column of the state tab that the guard writes to, 0-based.
 const ASSERT_COLUMN: u32 = 3;
 
@@ -188,16 +190,6 @@ pub fn name_job_range(job: &str) -> String {
         let _ = write!(name, "{byte:02x}");
     }
     name
-}
-
-/// The title of the job's Processed tab.
-pub fn name_processed_tab(job: &str) -> String {
-    format!("Processed {job}")
-}
-
-/// The title of the job's Failures tab.
-pub fn name_failures_tab(job: &str) -> String {
-    format!("Failures {job}")
 }
 
 fn name_state_tab(job: &str, fence: Fence, guard_kind: GuardKind, head: HeadId) -> String {

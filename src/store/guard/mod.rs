@@ -8,7 +8,7 @@
 //! | Does the guard work on this spreadsheet? | `guard_probe` |
 //! | Which kind of guard does a commit use after a refusal? | `strategy` |
 //!
-//! Out of scope: the capability probe's calls (`store::probe::capability`).
+//! Out of scope: the capability probe's calls (`store::spreadsheet::capability`).
 
 pub mod guard_kind;
 pub mod guard_probe;

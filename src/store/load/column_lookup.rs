@@ -29,7 +29,7 @@ impl Loader {
         if let Some(info) = info.filter(|_| lost == columns.len()) {
             let wanted: Vec<_> = columns.iter().map(String::as_str).collect();
             if let Some(anomaly) = self.find_moved_header(info, &wanted).await? {
-                return Ok(ColumnLookup { gone: Vec::new(), anomalies: vec![anomaly] });
+                return Ok(ColumnLookup { deleted_columns: Vec::new(), anomalies: vec![anomaly] });
             }
         }
         let marks = self.read_marks(tab).await?;

@@ -7,6 +7,7 @@
 use serde_json::Value;
 
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
+use crate::ledger::rows::tab_kind::{name_failures_tab, name_processed_tab};
 use crate::ledger::state::snapshot::LoadReport;
 use crate::port::store::StoreError;
 use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
@@ -18,7 +19,7 @@ use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::jobs::{find_jobs_tab, make_jobs_ranges};
-use crate::store::tabs::load_plan::{list_tables, make_tab, report_foreign_runs_tab};
+use crate::store::tabs::load_plan::{list_data_tabs, make_tab, report_foreign_runs_tab};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tabs};
 
@@ -26,8 +27,7 @@ impl Loader {
     /// Rejects a tab whose title differs only in case from one that the job has to create. Google
     /// treats such titles as equal.
     fn check_titles_unique(&self, metadata: &SpreadsheetInfo) -> Result<(), StoreError> {
-        let (processed, failures) =
-            (head_guard::name_processed_tab(&self.job), head_guard::name_failures_tab(&self.job));
+        let (processed, failures) = (name_processed_tab(&self.job), name_failures_tab(&self.job));
         let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
         let same = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
         let similar =
@@ -103,12 +103,12 @@ impl Loader {
         {
             return Err(StoreError::Inconsistent { why }.into());
         }
-        let tables = list_tables(&self.data_tab, &tabs);
+        let data_tabs = list_data_tabs(&self.data_tab, &tabs);
         let loaded = LoadReport {
             first_rows: first,
             requests: jobs.requests,
             warnings: jobs.warnings,
-            ..self.make_load_report(metadata, None, tables)
+            ..self.make_load_report(metadata, None, data_tabs)
         };
         let rows = data.map_or(0, |tab| tab.rows);
         let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());

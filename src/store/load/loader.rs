@@ -46,7 +46,7 @@ pub struct Loader {
     /// How the job writes rows: append or upsert.
     pub mode: WriteMode,
     /// When a done key is processed again.
-    pub again: ReprocessPolicy,
+    pub reprocess_policy: ReprocessPolicy,
     /// Whether the texts of done versions are kept, beside their hashes. For jobs of few keys.
     pub keeps_version_texts: bool,
     /// Whether to abandon predecessor spreadsheets that can't be read, because the user asked for
@@ -141,19 +141,19 @@ impl Loader {
         &self,
         metadata: &SpreadsheetInfo,
         snapshot: Option<Snapshot>,
-        tables: Vec<(String, Vec<String>)>,
+        data_tabs: Vec<(String, Vec<String>)>,
     ) -> LoadReport {
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         let spreadsheet = self.id.as_str().to_owned();
-        let (again, service_time) = (self.again, self.service_time());
+        let (reprocess_policy, service_time) = (self.reprocess_policy, self.service_time());
         let (requests, warnings) = (JobRequests::default(), Vec::new());
         LoadReport {
             snapshot,
             spreadsheet,
-            tables,
+            data_tabs,
             first_rows: None,
             timezone,
-            again,
+            reprocess_policy,
             service_time,
             requests,
             warnings,

@@ -2,7 +2,7 @@
 //!
 //! In scope: which keys, as far as a load can determine. Pure.
 //! Out of scope: the sums (`ledger::processed::key_sums`), the consequences
-//! (`ledger::processed::redo_keys`).
+//! (`ledger::processed::keys_to_reprocess`).
 
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::processed::key_sums::KeySums;
@@ -46,13 +46,13 @@ pub fn record_missing_keys(state: &mut State, gone: MissingKeys<'_>, commit: u64
     for key in &keys {
         state.gaps.add(key.0, commit + 1);
     }
-    state.redo.add(keys.into_iter(), commit);
+    state.keys_to_reprocess.add(keys.into_iter(), commit);
 }
 
 /// Records lost rows whose keys are unknown.
 fn record_unknown_rows(state: &mut State, rows: u64, commit: u64) {
     if rows > 0 {
-        state.redo.unknown += rows;
+        state.keys_to_reprocess.unknown += rows;
         state.gaps.add_any_before(commit + 1);
     }
 }
@@ -68,7 +68,7 @@ fn find_lost_keys<'g>(
     gone: &MissingKeys<'g>,
 ) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
     let MissingKeys { index, row_tracker, unordered, .. } = *gone;
-    let keys_without_rows = || row_tracker.key_marks().filter(|mark| !index.has_key_prefix(*mark));
+    let keys_without_rows = || row_tracker.key_prefixes().filter(|mark| !index.has_key_prefix(*mark));
     let ordered = || found.subtract_all(unordered.iter().map(|key| key.0));
     let all_differing = || {
         expected.find_differing(&found).or_else(|| expected.subtract_all(keys_without_rows()).find_differing(&found))

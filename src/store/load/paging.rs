@@ -87,7 +87,7 @@ impl Loader {
         keep_commit: Option<u64>,
     ) -> Result<ProcessedRows, LoadError> {
         let empty = || {
-            ProcessedRows::new(tab, self.again)
+            ProcessedRows::new(tab, self.reprocess_policy)
                 .with_texts_of(keep_commit)
                 .with_version_texts(self.keeps_version_texts)
                 .with_recovery(Arc::clone(&tab.recovery))
@@ -129,7 +129,7 @@ impl Loader {
         info: Option<&TabInfo>,
         first: Vec<Vec<Value>>,
     ) -> Result<FailureRows, LoadError> {
-        let mut open = FailureRows::new(tab, self.again);
+        let mut open = FailureRows::new(tab, self.reprocess_policy);
         let (page, at_once) = (parse::FAILURE_PAGE_ROWS, FAILURE_PAGES_AT_ONCE);
         let paged = PagedTab { info, width: parse::count_columns(tab, &parse::FAILURES_READ), page, at_once };
         self.read_pages(&paged, first, |rows| rows, |rows, to| open.read(&rows, to)).await?;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::rows::row_codec::PROCESSED;
+use crate::ledger::rows::tab_kind::name_processed_tab;
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
@@ -44,7 +45,7 @@ impl Loader {
         let (mut anomalies, mut unmoved) = (Vec::new(), None);
         let mut successor = self.id.as_str().to_owned();
         let mut above: Vec<ProcessedRows> = Vec::new();
-        for (at, previous) in state.previous.clone().iter().enumerate() {
+        for (at, previous) in state.predecessors.clone().iter().enumerate() {
             let read = self.for_predecessor(previous)?.read_predecessor().await;
             let (left, rows, reported) = match read {
                 Ok(read) => read,
@@ -52,12 +53,12 @@ impl Loader {
                     if self.abandons_predecessors =>
                 {
                     anomalies.push(report_abandoned_predecessor(previous));
-                    state.previous.truncate(at);
+                    state.predecessors.truncate(at);
                     break;
                 }
                 Err(error) => return Err(name_predecessor(previous, error)),
             };
-            if left.next.as_ref() != Some(&successor) {
+            if left.successor.as_ref() != Some(&successor) {
                 unmoved = Some(previous.clone());
             }
             state.gaps.add_predecessor(&left.gaps);
@@ -105,7 +106,7 @@ impl Loader {
                 rows.sort_by_order(&self.read_first_commits(&state, runs.as_ref()).await?);
             }
             rows.sort_by_order(&FirstCommits::default());
-            rows.keep_gaps(state.gaps.before);
+            rows.keep_gaps(state.gaps.any_key_before_commit);
             let reading = LoadObservation { head: state.head, expected: state.processed, actual: rows.found };
             if reading.expected == reading.actual {
                 return Ok((state, rows, None));
@@ -156,10 +157,7 @@ impl Loader {
     ) -> Result<(&'m TabInfo, Tab), LoadError> {
         let processed = StoreMetadata::read(pairs).processed;
         let Some(info) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == processed) else {
-            let why = format!(
-                "its tab {} is gone; restore an earlier version of it",
-                head_guard::name_processed_tab(&self.job)
-            );
+            let why = format!("its tab {} is gone; restore an earlier version of it", name_processed_tab(&self.job));
             return Err(StoreError::Inconsistent { why }.into());
         };
         let header = self.read_values(&[parse::make_header_range(&info.title)]).await?;

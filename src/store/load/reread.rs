@@ -190,7 +190,7 @@ impl Loader {
 
     /// Reads the scratch rows of an undo log from this state tab.
     pub async fn read_scratch(&self, title: &str, undo_log: &UndoLog) -> Result<Vec<Vec<Value>>, LoadError> {
-        let range = parse::make_rows_range(title, STATE_ROWS + 1, undo_log.rows(), undo_log.columns() as usize);
+        let range = parse::make_rows_range(title, STATE_ROWS + 1, undo_log.count_rows(), undo_log.columns() as usize);
         Ok(self.read_values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::processed::key_sums::KeySums;
@@ -16,6 +15,8 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::row_gaps::GapKeys;
 use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
+use crate::ledger::rows::tab_kind::TabKind;
+use crate::ledger::rows::tab_kind::{name_failures_tab, name_processed_tab};
 use crate::ledger::runs::capacity::warn_of_capacity;
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::{Anomaly, LoadReport, RowChecksum, Snapshot, State};
@@ -24,7 +25,7 @@ use crate::port::store::StoreError;
 use crate::sheets_client::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::restore::{self, DeletionLog, PendingRestores};
-use crate::store::guard::head_guard::{self, StateLocation};
+use crate::store::guard::head_guard::StateLocation;
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::missing_keys::{MissingKeys, record_missing_keys};
 use crate::store::session::row_tracker::RowTracker;
@@ -33,7 +34,7 @@ use crate::store::tabs::error::{
 };
 use crate::store::tabs::jobs::find_jobs_tab;
 use crate::store::tabs::load_plan::{
-    LoadConditions, LoadPlan, MissingTabPolicy, check_tabs, has_never_written, list_tables, make_tab,
+    LoadConditions, LoadPlan, MissingTabPolicy, check_tabs, has_never_written, list_data_tabs, make_tab,
 };
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tabs};
@@ -52,7 +53,7 @@ pub(super) struct LoadedParts {
     pub(super) row_tracker: RowTracker,
     pub(super) pending_restores: Option<PendingRestores>,
     pub(super) index: ProcessedIndex,
-    pub(super) gone: Vec<String>,
+    pub(super) deleted_columns: Vec<String>,
     pub(super) anomalies: Vec<Anomaly>,
     pub(super) unmoved: Option<String>,
     pub(super) first: Option<FirstRows>,
@@ -72,8 +73,8 @@ impl Loader {
         let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
         let state = by_id(location.tab);
         let mut plan = LoadPlan {
-            processed: by_title(&head_guard::name_processed_tab(&self.job)),
-            failures: by_title(&head_guard::name_failures_tab(&self.job)),
+            processed: by_title(&name_processed_tab(&self.job)),
+            failures: by_title(&name_failures_tab(&self.job)),
             data: by_title(&self.data_tab),
             runs: by_title(RUNS_TITLE),
             jobs: self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None)),
@@ -146,7 +147,7 @@ impl Loader {
         let never = has_never_written(pairs).is_some();
         let known = LoadConditions { missing: self.missing, was_never_written: never, there };
         let mut anomalies = check_tabs(&self.job, &self.data_tab, &tabs, &store_metadata, known);
-        let mut gone = Vec::new();
+        let mut deleted_columns = Vec::new();
         let mut first = None;
         let mut blocked = anomalies.iter().any(|anomaly| anomaly.is_blocking);
         if blocked && let Some(anomaly) = self.find_moved_machine_header(plan, &tabs).await? {
@@ -165,7 +166,7 @@ impl Loader {
         if let (false, Some(tab)) = (blocked, &mut tabs.data) {
             self.add_displayed_headers(tab, header.first().map_or(&[][..], Vec::as_slice), &state.columns).await?;
             let found = self.find_own_columns(tab, plan.data, &state.columns).await?;
-            gone = found.gone;
+            deleted_columns = found.deleted_columns;
             anomalies.extend(found.anomalies);
             // Rows from before the state recorded columns: the job may own any column.
             let unknown = state.columns.is_empty() && state.processed.count > 0;
@@ -183,7 +184,7 @@ impl Loader {
             row_tracker: RowTracker::default(),
             pending_restores: None,
             index: ProcessedIndex::default(),
-            gone,
+            deleted_columns,
             anomalies,
             unmoved: None,
             first,
@@ -271,7 +272,7 @@ impl Loader {
             row_tracker,
             pending_restores,
             index,
-            gone,
+            deleted_columns,
             mut anomalies,
             unmoved,
             first,
@@ -286,30 +287,31 @@ impl Loader {
             );
         }
         state.key_sums = key_sums;
-        let index = index.with_redo(state.redo.clone()).with_gaps(state.gaps.clone());
+        let index = index.with_keys_to_reprocess(state.keys_to_reprocess.clone()).with_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
-        anomalies.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, is_blocking: false }));
+        let notes = state.keys_to_reprocess.notes(title);
+        anomalies.extend(notes.into_iter().map(|message| Anomaly { message, is_blocking: false }));
         let cell_budget = CellBudget::from_metadata(metadata);
         anomalies
             .extend(warn_of_capacity(cell_budget.count_cells()).map(|message| Anomaly { message, is_blocking: false }));
         // After people's hands, further counting continues from what is there.
         let stored = std::mem::replace(&mut state.processed, found);
-        let (head, tables) = (location.head, list_tables(&self.data_tab, &tabs));
+        let (head, data_tabs) = (location.head, list_data_tabs(&self.data_tab, &tabs));
         let snapshot = Snapshot {
             state,
             stored_checksum: stored,
             head,
             processed_index: index,
-            tables: tables.clone(),
-            deleted_columns: gone,
+            data_tabs: data_tabs.clone(),
+            deleted_columns,
             anomalies,
-            not_yet_left: unmoved,
+            active_predecessor: unmoved,
         };
         let loaded = LoadReport {
             first_rows: first,
             requests,
             warnings,
-            ..self.make_load_report(metadata, Some(snapshot), tables)
+            ..self.make_load_report(metadata, Some(snapshot), data_tabs)
         };
         LoadResult {
             loaded,

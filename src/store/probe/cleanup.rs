@@ -85,7 +85,7 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
                 BatchResult::NotExecuted(error) | BatchResult::TooLarge(error) => {
                     report.why = Some(convert_call_error(&error));
                 }
-                BatchResult::Lost(cause) => {
+                BatchResult::OutcomeUnknown(cause) => {
                     late = true;
                     tracing::debug!(event = "probe.cleanup_retrying", %cause, "the response to the cleanup was lost; checking again");
                 }

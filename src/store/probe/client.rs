@@ -48,7 +48,7 @@ pub type CheckResult = Result<(AssumptionOutcome, String), ProbeFailure>;
 #[derive(Debug)]
 pub enum ProbeFailure {
     /// The response to a batch was lost. The check may be repeated with new names.
-    ReplyLost(String),
+    ResponseLost(String),
     /// The response allows no conclusion.
     Inconclusive(String),
     /// No check is possible on this spreadsheet.
@@ -104,7 +104,7 @@ impl ProbeClient {
     }
 
     /// Notes that this probe may have changed the interval.
-    pub fn note_recalculation_changed(&self) {
+    pub fn record_recalculation_changed(&self) {
         self.is_recalculation_changed.store(true, Ordering::Relaxed);
     }
 
@@ -153,9 +153,9 @@ impl ProbeClient {
             }
             BatchResult::NotExecuted(error) => Err(ProbeFailure::Impossible(convert_call_error(&error))),
             BatchResult::TooLarge(error) => Err(ProbeFailure::Inconclusive(error.to_string())),
-            BatchResult::Lost(cause) => {
+            BatchResult::OutcomeUnknown(cause) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
-                Err(ProbeFailure::ReplyLost(cause.to_string()))
+                Err(ProbeFailure::ResponseLost(cause.to_string()))
             }
         }
     }

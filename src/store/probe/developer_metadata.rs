@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::sheets_client::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, MarkedPlace};
+use crate::sheets_client::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, MetadataLocation};
 use crate::sheets_client::types::requests::{Batch, Request};
 use crate::sheets_client::types::response_types::ColumnMark;
 use crate::store::probe::assumption::AssumptionOutcome;
@@ -29,7 +29,7 @@ fn make_metadata_request(tab: &ProbeTab, at: u32, id: i32, key: &str, value: &st
             metadata_id: id,
             metadata_key: key.to_owned(),
             metadata_value: value.to_owned(),
-            location: MarkedPlace { dimension_range: make_column_range(tab, at) },
+            location: MetadataLocation { dimension_range: make_column_range(tab, at) },
             visibility: "DOCUMENT",
         },
     }

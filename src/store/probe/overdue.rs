@@ -32,7 +32,7 @@ pub async fn check_recalculation(client: &ProbeClient) -> CheckResult {
             "the spreadsheet recalculates \"{before}\", which is not known"
         )));
     };
-    client.note_recalculation_changed();
+    client.record_recalculation_changed();
     if let SentBatch::Refused(refusal) = client.send(Batch::new(vec![set])).await? {
         return Ok((AssumptionOutcome::NotHeld, refusal.message));
     }

@@ -28,7 +28,7 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
             Err(ProbeFailure::Inconclusive(seen)) => {
                 return Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen });
             }
-            Err(ProbeFailure::ReplyLost(cause)) => {
+            Err(ProbeFailure::ResponseLost(cause)) => {
                 tracing::debug!(event = "probe.retrying", question = assumption.name(), %cause, "the response was lost; asking again");
                 why = cause;
             }

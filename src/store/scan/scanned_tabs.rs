@@ -39,7 +39,7 @@ pub struct ProcessedRow {
     /// Whether it is in a predecessor spreadsheet.
     pub is_in_predecessor: bool,
     /// The hash of all its texts.
-    pub mark: u64,
+    pub hash: u64,
 }
 
 /// Processed and the other requested tabs, as of one head.
@@ -100,6 +100,6 @@ fn parse_processed_row(row: u32, is_in_predecessor: bool, texts: [&str; 4]) -> O
         run,
         order,
         is_in_predecessor,
-        mark: hash_key_row(&texts),
+        hash: hash_key_row(&texts),
     })
 }

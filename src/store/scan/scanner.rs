@@ -6,12 +6,12 @@
 use serde_json::Value;
 
 use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::{Failure, RequestedAction};
 use crate::ledger::items::key::hash_texts;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, read_failure_row, read_run_row};
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::ledger::values::columns::MAX_COLUMNS;
@@ -191,7 +191,7 @@ impl Loader {
             })
             .await?;
         }
-        for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| scope.reads_predecessors) {
+        for spreadsheet in snapshot.state.predecessors.iter().rev().filter(|_| scope.reads_predecessors) {
             self.scan_predecessor(spreadsheet, on_row).await?;
         }
         let key = snapshot.state.key_column.as_deref();
@@ -273,8 +273,8 @@ fn emit_pending_restores(
     scope: ScanScope,
     on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send),
 ) {
-    for (role, tab, cells) in waiting.pending_rows() {
-        match role {
+    for (kind, tab, cells) in waiting.pending_rows() {
+        match kind {
             TabKind::Processed => pass_processed(PENDING_ROW, cells, tab, on_row),
             TabKind::Failures if scope.reads_failures => pass_failure(PENDING_ROW, cells, tab, on_row),
             TabKind::Runs if scope.reads_runs => pass_run(PENDING_ROW, cells, tab, on_row),

@@ -2,14 +2,14 @@
 //! delete them.
 //!
 //! In scope: reading tabs backwards from their end, in growing pages.
-//! Out of scope: when this is needed (`store::spreadsheet::preconditions`), what to delete
+//! Out of scope: when this is needed (`store::spreadsheet::commit_checks`), what to delete
 //! (`maintain::prune`).
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::ledger::commit::row_deletion::TabKind;
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::port::store::StoreError;
 use crate::sheets_client::types::response_types::TabInfo;
 use crate::store::commit::deletion::MAX_COLUMNS;
@@ -32,7 +32,7 @@ const MAX_PAGES: u32 = 12;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TabExtent {
     /// The kind of tab.
-    pub role: TabKind,
+    pub kind: TabKind,
     /// The number of rows in its grid.
     pub rows: u32,
     /// The number of columns in its grid.
@@ -56,9 +56,9 @@ impl SheetsStore {
         let tabs = self.tabs();
         let metadata = self.loader().read_metadata().await?;
         let mut extents = Vec::new();
-        for role in TabKind::ALL {
+        for kind in TabKind::ALL {
             let info = |id: i32| metadata.tabs.iter().find(|info| info.sheet_id == id);
-            let Some(info) = tabs.tab(role).and_then(|tab| info(tab.id)) else { continue };
+            let Some(info) = tabs.tab(kind).and_then(|tab| info(tab.id)) else { continue };
             if info.columns > MAX_COLUMNS {
                 continue;
             }
@@ -67,7 +67,7 @@ impl SheetsStore {
                 Ok(blank) => blank,
                 Err(error) => return Err(into_store_error(error)),
             };
-            extents.push(TabExtent { role, rows: info.rows, columns: info.columns, blank });
+            extents.push(TabExtent { kind, rows: info.rows, columns: info.columns, blank });
         }
         Ok(extents)
     }

@@ -36,7 +36,7 @@ pub struct RowTracker {
     /// Reads of the key positions since the last append.
     reads: u32,
     /// Whether users' own cells reach the last row of the grid.
-    is_filled: bool,
+    has_cells_in_last_row: bool,
     /// Whether cells that are not the job's may exist below the last key.
     is_prepared: bool,
     /// The number of rows in the grid, when it was read.
@@ -88,8 +88,8 @@ pub enum RequiredRead {
 impl RowTracker {
     /// Creates the tracker of a user's tab in which the job never wrote. `filled`: its last row has
     /// cells. `prepared`: any row below the header has cells.
-    pub fn for_foreign_tab(rows: u32, is_filled: bool, is_prepared: bool) -> Self {
-        Self { rows, is_filled, is_prepared: is_filled || is_prepared, ..Self::default() }
+    pub fn for_foreign_tab(rows: u32, has_cells_in_last_row: bool, is_prepared: bool) -> Self {
+        Self { rows, has_cells_in_last_row, is_prepared: has_cells_in_last_row || is_prepared, ..Self::default() }
     }
 
     /// Creates the tracker from a load: the last row of the grid, and the column in which keys were
@@ -119,7 +119,7 @@ impl RowTracker {
         Self {
             reads,
             index: read,
-            is_filled: filled,
+            has_cells_in_last_row: filled,
             is_prepared: filled || has_users_columns,
             rows,
             ..Self::default()
@@ -151,7 +151,7 @@ impl RowTracker {
     pub fn anomalies(&self, tab: &str) -> Vec<Anomaly> {
         let mut anomalies = self.index.as_ref().map(|index| index.anomalies(tab)).unwrap_or_default();
         if let Some(finding) = &self.finding {
-            let rows = finding.rows();
+            let rows = finding.count_rows();
             let message =
                 format!("tab {tab}: {rows} rows were moved while the previous run wrote them, and are repaired now");
             anomalies.push(Anomaly { message, is_blocking: false });
@@ -199,13 +199,13 @@ impl RowTracker {
     }
 
     /// The first 64 bits of the fingerprint of each key with a row, as far as the load read them.
-    pub fn key_marks(&self) -> impl Iterator<Item = u64> {
+    pub fn key_prefixes(&self) -> impl Iterator<Item = u64> {
         self.index.iter().flat_map(RowIndex::key_hashes)
     }
 
     /// The number of grid rows, and whether users' cells reach the last one, as of the read.
     pub fn grid_rows(&self) -> (u32, bool) {
-        (self.rows, self.is_filled)
+        (self.rows, self.has_cells_in_last_row)
     }
 
     /// Takes the position of new rows that was read.
@@ -293,8 +293,8 @@ impl RowTracker {
         if let Some(index) = &mut self.index {
             let recreated = rows.undo_log.iter().flat_map(|undo_log| &undo_log.recreated);
             let new: Vec<&str> =
-                rows.appended.iter().chain(&rows.filled).chain(recreated).map(String::as_str).collect();
-            index.on_inserted(rows.grown);
+                rows.appended.iter().chain(&rows.filled_row_keys).chain(recreated).map(String::as_str).collect();
+            index.on_inserted(rows.inserted_below);
             if !new.is_empty() {
                 self.reads = 0;
             }
@@ -302,7 +302,7 @@ impl RowTracker {
         }
         self.append_position = append_position;
         if let Some(append_position) = &mut self.append_position {
-            append_position.advance(rows.grown);
+            append_position.advance(rows.inserted_below);
         }
         self.updated += rows.updated;
         (self.finding, self.repairs) = (None, Vec::new());
@@ -356,13 +356,13 @@ impl RowTracker {
 
     /// The number of misplaced rows that need a repair.
     pub fn misplaced_rows(&self) -> u64 {
-        self.finding.as_ref().map_or(0, UndoFinding::rows)
+        self.finding.as_ref().map_or(0, UndoFinding::count_rows)
     }
 }
 
 /// The minimum size of a state tab that contains this undo log.
 fn measure_scratch(tab: i32, undo_log: &UndoLog) -> Scratch {
-    Scratch { tab, rows: undo_log.rows(), columns: undo_log.columns(), margin: undo_log.margin() }
+    Scratch { tab, rows: undo_log.count_rows(), columns: undo_log.columns(), margin: undo_log.margin() }
 }
 
 impl PendingVerification {
@@ -371,7 +371,10 @@ impl PendingVerification {
         let margin = undo_log.margin() as usize;
         let (first, last) = (format_column_letters(margin), format_column_letters(margin + undo_log.width - 1));
         let header = format!("{}!{first}{row}:{last}{row}", quote_title(title), row = HEADER_ROW + 1);
-        let (from, to) = (undo_log.base + 1, undo_log.base + u32::try_from(undo_log.targets.len()).unwrap_or(u32::MAX));
+        let (from, to) = (
+            undo_log.first_target_row + 1,
+            undo_log.first_target_row + u32::try_from(undo_log.targets.len()).unwrap_or(u32::MAX),
+        );
         let keys = (to >= from).then(|| parse::make_column_range(title, margin + undo_log.key, from, Some(to)));
         std::iter::once(header).chain(keys).collect()
     }

@@ -107,7 +107,7 @@ impl DryRunStore {
         (effects.cells_before, effects.cells_after) = (cells, cells);
         let Some(snapshot) = &mut loaded.snapshot else { return Ok(loaded) };
         effects.head = Some(snapshot.head);
-        effects.columns_found = snapshot.tables.first().map(|(_, columns)| columns.clone()).unwrap_or_default();
+        effects.columns_found = snapshot.data_tabs.first().map(|(_, columns)| columns.clone()).unwrap_or_default();
         if let LeaseStatus::Held { holder, .. } = snapshot.state.lease.status(|_| false, loaded.service_time) {
             // The plan shows what is left as of now; the active run continues unharmed.
             effects.held_by = Some(holder);
@@ -151,7 +151,7 @@ impl DryRunStore {
 impl DryRunEffects {
     /// Counts a commit's items. `has_row` returns whether the data tab has a row of a key.
     fn count(&mut self, commit: &Commit, has_row: impl Fn(&str) -> bool) {
-        let made = commit.changes.tables.iter().flat_map(|table| &table.columns);
+        let made = commit.changes.new_tabs.iter().flat_map(|table| &table.columns);
         self.columns_added.extend(made.chain(&commit.changes.columns).cloned());
         for settled in &commit.changes.settled {
             self.keys += u64::from(matches!(settled, ItemResult::Done { .. }));
@@ -159,7 +159,7 @@ impl DryRunEffects {
             self.recovered += u64::from(recovered);
             self.failures += u64::from(settled.failure().is_some() && !recovered);
             let ItemResult::Done { key, output, .. } = settled else { continue };
-            for row in output.tables.iter().flat_map(|(_, rows)| rows) {
+            for row in output.tabs.iter().flat_map(|(_, rows)| rows) {
                 if self.sample.len() < SAMPLE_ROWS {
                     let (key, is_update) = (key.as_str().to_owned(), has_row(key.as_str()));
                     self.sample.push(SampleRow { key, is_update, cells: row.cells.clone() });

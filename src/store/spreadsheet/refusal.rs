@@ -26,7 +26,7 @@ impl SheetsStore {
         if refusal.code != 400 {
             return Some(CommitResult::NotExecuted { fault: refusal.fault(), is_proxy_error: false, why });
         }
-        if self.is_refused_for_jobs(prepared, refusal, &why) {
+        if self.continue_without_jobs(prepared, refusal, &why) {
             return None;
         }
         let part = match refusal.request {
@@ -61,7 +61,7 @@ impl SheetsStore {
 
     /// Whether a refusal concerns only the tab Jobs. Then the commit continues without it. A tab of
     /// that title does not count: another job has just made it, and a load finds it.
-    fn is_refused_for_jobs(&self, prepared: &PreparedBatch, refusal: &ApiError, why: &str) -> bool {
+    fn continue_without_jobs(&self, prepared: &PreparedBatch, refusal: &ApiError, why: &str) -> bool {
         let requests = prepared.batch.requests();
         let is_for_jobs = match refusal.request {
             Some(at) => prepared.jobs_requests.contains(&at),

@@ -6,7 +6,7 @@
 //! The service addresses ranges by title, not by id. A user can rename a tab between the metadata
 //! call and the read.
 
-use crate::ledger::commit::row_deletion::TabKind;
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::schema::Tab;
@@ -14,7 +14,7 @@ use crate::store::tabs::schema::Tab;
 impl SheetsStore {
     /// Returns the tab with its new title if the user renamed it. Returns the error `why` if the
     /// title is the same, because then the title did not cause the error.
-    pub(super) async fn with_current_title(&self, role: TabKind, read: &Tab, why: LoadError) -> Result<Tab, LoadError> {
+    pub(super) async fn with_current_title(&self, kind: TabKind, read: &Tab, why: LoadError) -> Result<Tab, LoadError> {
         if let LoadError::Failed(error) = why {
             return Err(LoadError::Failed(error));
         }
@@ -23,7 +23,7 @@ impl SheetsStore {
         let Some(there) = there.filter(|tab| tab.title != read.title) else { return Err(why) };
         let mut session = self.lock_session();
         let tabs = &mut session.tabs;
-        let tab = match role {
+        let tab = match kind {
             TabKind::Processed => &mut tabs.processed,
             TabKind::Failures => &mut tabs.failures,
             TabKind::Runs => &mut tabs.runs,

@@ -18,9 +18,9 @@ use crate::store::commit::response::parse_found_cells;
 use crate::store::commit::row_plan::RowContext;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::guard::head_guard;
-use crate::store::probe::capability::probe_guard;
 use crate::store::session::row_tracker::PendingVerification;
 use crate::store::session::sheet_session::{PreparedBatch, SheetSession};
+use crate::store::spreadsheet::capability::probe_guard;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::convert_unexecuted_call;
 use crate::store::tabs::load_plan::MissingTabPolicy;
@@ -58,7 +58,7 @@ impl SheetsStore {
                 },
                 BatchResult::TooLarge(_) => return CommitResult::TooLarge,
                 BatchResult::NotExecuted(error) => return convert_unexecuted_call(&error),
-                BatchResult::Lost(cause) => return CommitResult::ReplyLost { why: cause.to_string() },
+                BatchResult::OutcomeUnknown(cause) => return CommitResult::ResponseLost { why: cause.to_string() },
             }
         }
     }

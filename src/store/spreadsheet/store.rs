@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::clock::Clock;
 use crate::ledger::commit::changes::{Commit, CommitResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::rows::tab_kind::TabKind;
+use crate::ledger::rows::tab_kind::name_failures_tab;
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::ledger::state::snapshot::LoadReport;
 use crate::port::preview::Preview;
@@ -47,7 +48,7 @@ impl SheetsStore {
             job: job.to_owned(),
             data_tab: data_tab.to_owned(),
             mode: WriteMode::Append,
-            again: ReprocessPolicy::EachVersion,
+            reprocess_policy: ReprocessPolicy::EachVersion,
             keeps_version_texts: false,
             abandons_predecessors: false,
             preview: None,
@@ -60,8 +61,8 @@ impl SheetsStore {
 
     /// Sets the write mode and the reprocess policy.
     #[must_use]
-    pub fn with_mode(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
-        (self.loader.mode, self.loader.again) = (mode, again);
+    pub fn with_mode(mut self, mode: WriteMode, reprocess_policy: ReprocessPolicy) -> Self {
+        (self.loader.mode, self.loader.reprocess_policy) = (mode, reprocess_policy);
         self
     }
 
@@ -103,7 +104,7 @@ impl SheetsStore {
     /// The title of the job's Failures tab, as last read.
     pub fn failures_title(&self) -> String {
         let seen = self.lock_session().tabs.failures.as_ref().map(|tab| tab.title.clone());
-        seen.unwrap_or_else(|| head_guard::name_failures_tab(&self.loader.job))
+        seen.unwrap_or_else(|| name_failures_tab(&self.loader.job))
     }
 
     /// The cells that the spreadsheet has room for; `None` before the first load.

@@ -65,7 +65,7 @@ impl SheetsStore {
     pub(super) async fn verify_deletes(&self) -> Result<MisplacedWrites, StoreError> {
         let (deletion, waiting) = {
             let session = self.lock_session();
-            (session.deletion.clone(), session.pending_restores.as_ref().map_or(0, PendingRestores::rows))
+            (session.deletion.clone(), session.pending_restores.as_ref().map_or(0, PendingRestores::count_rows))
         };
         let Some((deletion, location)) = deletion else {
             return Ok(MisplacedWrites { rows: waiting, ..MisplacedWrites::default() });
@@ -90,7 +90,7 @@ impl SheetsStore {
         session.deletion = None;
         session.pending_restores = log.pending_restores();
         Ok(session.pending_restores.as_ref().map_or_else(MisplacedWrites::default, |found| MisplacedWrites {
-            rows: found.rows(),
+            rows: found.count_rows(),
             checksum_correction: found.compute_checksum_correction(),
             ..MisplacedWrites::default()
         }))

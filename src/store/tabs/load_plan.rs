@@ -10,10 +10,11 @@ use serde_json::Value;
 use crate::grid::quote_title;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS_NEEDED};
+use crate::ledger::rows::tab_kind::{name_failures_tab, name_processed_tab};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::state::state_codec::read_state;
 use crate::sheets_client::types::response_types::TabInfo;
-use crate::store::guard::head_guard::{self, STATE_ROWS, StateLocation};
+use crate::store::guard::head_guard::{STATE_ROWS, StateLocation};
 use crate::store::tabs::jobs::make_jobs_ranges;
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tab, Tabs};
@@ -118,7 +119,7 @@ pub fn make_tab(info: &TabInfo, header: &[Vec<Value>]) -> Tab {
 
 /// Data tabs with their columns, once they have a header. A renamed tab is listed under the job's
 /// name for it.
-pub fn list_tables(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
+pub fn list_data_tabs(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
     tabs.data.iter().filter(|tab| !tab.columns().is_empty()).map(|tab| (data_tab.to_owned(), tab.columns())).collect()
 }
 
@@ -168,7 +169,7 @@ fn describe_recreatable_tab(title: &str) -> String {
 
 /// The titles of missing tabs that a repair can recreate.
 pub fn list_missing_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
-    let failures = tabs.failures.is_none().then(|| head_guard::name_failures_tab(job));
+    let failures = tabs.failures.is_none().then(|| name_failures_tab(job));
     failures.into_iter().chain(tabs.runs.is_none().then(|| RUNS_TITLE.to_owned())).collect()
 }
 
@@ -212,11 +213,11 @@ pub fn check_tabs(
     };
     let mut anomalies = Vec::new();
     match &tabs.processed {
-        None => anomalies.push(missing_tab(head_guard::name_processed_tab(job))),
+        None => anomalies.push(missing_tab(name_processed_tab(job))),
         Some(tab) => anomalies.extend(parse::check_header(tab, &PROCESSED)),
     }
     match &tabs.failures {
-        None => anomalies.extend(recreatable_tab(head_guard::name_failures_tab(job))),
+        None => anomalies.extend(recreatable_tab(name_failures_tab(job))),
         Some(tab) => anomalies.extend(find_failures_anomaly(tab)),
     }
     match &tabs.runs {

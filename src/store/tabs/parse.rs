@@ -125,7 +125,7 @@ type FailurePlace = (Option<RowOrder>, Timestamp, u64, u32);
 /// Reads Failures page by page: the newest row of each key, and the actions that users requested.
 #[derive(Debug, Default)]
 pub struct FailureRows {
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
     positions: [usize; 11],
     known: HashMap<Fingerprint, FailureHistory>,
     keyless: Vec<u32>,
@@ -148,9 +148,9 @@ struct FailureHistory {
 
 impl FailureRows {
     /// Creates the reader for a tab with this header, which has all columns.
-    pub fn new(tab: &Tab, again: ReprocessPolicy) -> Self {
+    pub fn new(tab: &Tab, reprocess_policy: ReprocessPolicy) -> Self {
         let positions = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
-        Self { again, positions, ..Self::default() }
+        Self { reprocess_policy, positions, ..Self::default() }
     }
 
     /// Reads rows from the top down, without the header row. A page may end early: `to` is the last
@@ -191,7 +191,7 @@ impl FailureRows {
             attempts,
             first_seen: timestamp(4),
             last_seen: timestamp(5),
-            version: self.again.version_hash(&Version(version)),
+            version: self.reprocess_policy.version_hash(&Version(version)),
             error: hash_failure(&step, &error),
             state: FailureState::from_cell(&state),
             is_in_doubt: step == IN_DOUBT,

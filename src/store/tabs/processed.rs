@@ -29,14 +29,14 @@ const MAX_RESERVED: u32 = 2_000_000;
 /// ones.
 #[derive(Debug, Default)]
 pub struct ProcessedRows {
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
     /// The use of a version in each row; kept only if the order counts.
     version_uses: Vec<VersionUse>,
     /// Keys of which some rows were deleted.
     gaps: GapKeys,
-    forgotten: Vec<(Fingerprint, u64)>,
+    revoked: Vec<(Fingerprint, u64)>,
     /// The commit order in each row; kept only if the order of versions counts.
     sequence: CommitSequence,
     /// Count and checksum of the rows read.
@@ -61,9 +61,9 @@ pub struct ProcessedRows {
 
 impl ProcessedRows {
     /// Creates the reader for a tab with this header, which has all columns.
-    pub fn new(tab: &Tab, again: ReprocessPolicy) -> Self {
+    pub fn new(tab: &Tab, reprocess_policy: ReprocessPolicy) -> Self {
         let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
-        Self { again, positions, ..Self::default() }
+        Self { reprocess_policy, positions, ..Self::default() }
     }
 
     /// Sets the recovered column order of some rows.
@@ -96,7 +96,7 @@ impl ProcessedRows {
             }
             let [key, version, state, run] = &texts;
             self.found.add(&[key, version, state, run]);
-            if self.again != ReprocessPolicy::EachVersion {
+            if self.reprocess_policy != ReprocessPolicy::EachVersion {
                 self.key_sums.add(Fingerprint::new(key));
                 if read_run_cell(run).1.is_none() {
                     self.unordered.push(Fingerprint::new(key));
@@ -113,16 +113,16 @@ impl ProcessedRows {
             if self.keep_commit.is_some() && read_run_cell(run).1.map(|order| order.commit) == self.keep_commit {
                 self.recent.insert(key.clone());
             }
-            let entry = (Fingerprint::new(key), self.again.version_hash(&Version(version.clone())));
+            let entry = (Fingerprint::new(key), self.reprocess_policy.version_hash(&Version(version.clone())));
             if state == REVOCATION_STATE {
-                self.forgotten.push(entry);
+                self.revoked.push(entry);
                 continue;
             }
             self.rows.push(entry);
             if let Some(texts) = &mut self.version_texts {
                 texts.entry(entry.0).or_default().push(version.clone());
             }
-            if self.again == ReprocessPolicy::OnChange {
+            if self.reprocess_policy == ReprocessPolicy::OnChange {
                 self.sequence.push(run);
                 self.version_uses.push(VersionUse::from_cell(run));
             }
@@ -141,7 +141,7 @@ impl ProcessedRows {
     pub fn reserve_rows(&mut self, rows: u32) {
         let rows = rows.min(MAX_RESERVED) as usize;
         self.rows.reserve_exact(rows);
-        if self.again == ReprocessPolicy::OnChange {
+        if self.reprocess_policy == ReprocessPolicy::OnChange {
             self.version_uses.reserve_exact(rows);
             self.sequence.reserve(rows);
         }
@@ -156,7 +156,7 @@ impl ProcessedRows {
         self.shifted += below.shifted;
         self.rows.extend(below.rows);
         self.version_uses.extend(below.version_uses);
-        self.forgotten.extend(below.forgotten);
+        self.revoked.extend(below.revoked);
         self.recent.extend(below.recent);
         if let (Some(texts), Some(more)) = (&mut self.version_texts, below.version_texts) {
             for (key, versions) in more {
@@ -168,7 +168,7 @@ impl ProcessedRows {
 
     /// Sums over the keys read; `None` if each version of a key counts.
     pub fn key_sums(&self) -> Option<KeySums> {
-        (self.again != ReprocessPolicy::EachVersion).then_some(self.key_sums)
+        (self.reprocess_policy != ReprocessPolicy::EachVersion).then_some(self.key_sums)
     }
 
     /// Takes the sorted keys of rows without an order; empty if each version of a key counts.
@@ -186,7 +186,7 @@ impl ProcessedRows {
     /// Sorts the rows by the order in which they were done, however users sorted the tab. `known`
     /// are the first commits of runs, as far as read. Rows that are appended later count as later.
     pub fn sort_by_order(&mut self, known: &FirstCommits) {
-        if self.again != ReprocessPolicy::OnChange {
+        if self.reprocess_policy != ReprocessPolicy::OnChange {
             return;
         }
         let ranks = std::mem::take(&mut self.sequence).rank_rows(known);
@@ -235,7 +235,8 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
             anomalies.push(Anomaly { message, is_blocking: false });
         }
-        let set = ProcessedSet::from_changes(self.again, self.rows, self.version_uses, self.forgotten, self.gaps);
+        let set =
+            ProcessedSet::from_changes(self.reprocess_policy, self.rows, self.version_uses, self.revoked, self.gaps);
         (set.with_version_texts(self.version_texts), anomalies)
     }
 }

@@ -8,9 +8,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{self, PROCESSED as PROCESSED_COLUMNS};
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::port::store::TabIds;
 use crate::store::guard::guard_kind::GuardSupport;
 use crate::store::tabs::processed_column_order::ColumnRecovery;
@@ -166,8 +166,8 @@ impl Tabs {
     }
 
     /// The tab of this kind.
-    pub fn tab(&self, role: TabKind) -> Option<&Tab> {
-        match role {
+    pub fn tab(&self, kind: TabKind) -> Option<&Tab> {
+        match kind {
             TabKind::Processed => self.processed.as_ref(),
             TabKind::Failures => self.failures.as_ref(),
             TabKind::Runs => self.runs.as_ref(),
@@ -178,8 +178,8 @@ impl Tabs {
 
 /// Derives the id of a tab that a commit creates from its head. A resend of the commit has the same
 /// id, and the service refuses a late copy because the id is taken.
-pub fn derive_tab_id(head: HeadId, role: TabKind) -> i32 {
-    let salt = match role {
+pub fn derive_tab_id(head: HeadId, kind: TabKind) -> i32 {
+    let salt = match kind {
         TabKind::Processed => 1_u64,
         TabKind::Failures => 2,
         TabKind::Runs => 3,
@@ -216,12 +216,12 @@ pub struct StoreMetadata {
     pub jobs: Option<i32>,
 }
 
-const PROOF: &str = "guard";
-const PROCESSED: &str = "tab id processed";
-const FAILURES: &str = "tab id failures";
-const DATA: &str = "tab id data";
-const RUNS: &str = "tab id runs";
-const JOBS: &str = "tab id jobs";
+const GUARD_FIELD: &str = "guard";
+const PROCESSED_FIELD: &str = "tab id processed";
+const FAILURES_FIELD: &str = "tab id failures";
+const DATA_FIELD: &str = "tab id data";
+const RUNS_FIELD: &str = "tab id runs";
+const JOBS_FIELD: &str = "tab id jobs";
 
 impl StoreMetadata {
     /// Creates the metadata for these tabs.
@@ -235,13 +235,13 @@ impl StoreMetadata {
     pub fn pairs(&self) -> Vec<(String, String)> {
         let id = |id: Option<i32>| id.map(|id| id.to_string()).unwrap_or_default();
         let mut pairs = vec![
-            (PROOF.to_owned(), self.support.as_str().to_owned()),
-            (PROCESSED.to_owned(), id(self.processed)),
-            (FAILURES.to_owned(), id(self.failures)),
-            (DATA.to_owned(), id(self.data)),
-            (RUNS.to_owned(), id(self.runs)),
+            (GUARD_FIELD.to_owned(), self.support.as_str().to_owned()),
+            (PROCESSED_FIELD.to_owned(), id(self.processed)),
+            (FAILURES_FIELD.to_owned(), id(self.failures)),
+            (DATA_FIELD.to_owned(), id(self.data)),
+            (RUNS_FIELD.to_owned(), id(self.runs)),
         ];
-        pairs.extend(self.jobs.map(|jobs| (JOBS.to_owned(), jobs.to_string())));
+        pairs.extend(self.jobs.map(|jobs| (JOBS_FIELD.to_owned(), jobs.to_string())));
         pairs
     }
 
@@ -249,8 +249,9 @@ impl StoreMetadata {
     pub fn read(pairs: &HashMap<String, String>) -> Self {
         let text = |name: &str| pairs.get(name).map_or("", String::as_str);
         let id = |name: &str| text(name).parse().ok();
-        let [processed, failures, data, runs, jobs] = [PROCESSED, FAILURES, DATA, RUNS, JOBS].map(id);
-        Self { support: GuardSupport::parse(text(PROOF)), processed, failures, data, runs, jobs }
+        let [processed, failures, data, runs, jobs] =
+            [PROCESSED_FIELD, FAILURES_FIELD, DATA_FIELD, RUNS_FIELD, JOBS_FIELD].map(id);
+        Self { support: GuardSupport::parse(text(GUARD_FIELD)), processed, failures, data, runs, jobs }
     }
 }
 
@@ -280,7 +281,7 @@ mod tests {
     fn ids_of_a_commit_differ_by_role_and_agree_among_copies() {
         let head = HeadId { commit: 0, nonce: 42 };
         let ids: Vec<_> = [TabKind::Processed, TabKind::Failures, TabKind::Runs, TabKind::Data]
-            .map(|role| derive_tab_id(head, role))
+            .map(|kind| derive_tab_id(head, kind))
             .into();
         let mut distinct = ids.clone();
         distinct.sort_unstable();

@@ -86,9 +86,9 @@ pub struct RowWrite {
     /// Moves of cells within the row: from column, to column. They record the intention. The
     /// post-image does not, because it shows the cells of the row that was hit.
     pub moves: Vec<(usize, usize)>,
-    /// Whether a repair only brings the version in flight to the row of its key: no write had hit that
-    /// row by mistake.
-    pub is_version: bool,
+    /// Whether a repair only repeats the write of the new version to the row of its key: no write had
+    /// hit that row by mistake.
+    pub is_repeat_only: bool,
 }
 
 /// The undo log of a batch: its writes by row and column position.
@@ -101,24 +101,24 @@ pub struct UndoLog {
     /// The position of the key column.
     pub key: usize,
     /// All columns that are written, in order.
-    pub used: Vec<usize>,
+    pub written_columns: Vec<usize>,
     /// The job's own names of these columns, which outlast a renamed header; empty for users'
     /// columns. The batch writes as many as fit into a cell.
     pub names: Vec<String>,
     /// The number of appended or inserted rows. They are new, so only their columns can be wrong.
     pub appended: usize,
     /// The number of rows that the same batch appended to Processed.
-    pub keys: usize,
+    pub processed_rows: usize,
     /// Appended or inserted rows per `shorten_key_hash`, if different from the default: one, or none for a
     /// key whose row is overwritten.
-    pub counts: HashMap<String, usize>,
+    pub appended_per_key: HashMap<String, usize>,
     /// The width of a copied row: the columns of the tab, and some more that users may add.
     pub width: usize,
     /// Keys among these whose rows a repair recreates; the batch appends no row of Processed for
     /// them.
     pub recreated: Vec<String>,
     /// The scratch row of the first target.
-    pub base: u32,
+    pub first_target_row: u32,
     /// The formulas of the header when a repair was planned; empty in other batches.
     pub header_formulas: HeaderFormulas,
     /// Whether the batch repairs rows. A repair may write formulas, so its rows are also kept as
@@ -136,11 +136,11 @@ pub struct MisplacedWrite {
     /// The intended write.
     pub target: RowWrite,
     /// The row that was hit, as found (pre-image).
-    pub before: Vec<Value>,
+    pub pre_image: Vec<Value>,
     /// The same row as written, as values (post-image).
-    pub after: Vec<Value>,
-    /// The row as found, as values; equal to `before` if the batch keeps no values.
-    pub shown: Vec<Value>,
+    pub post_image_values: Vec<Value>,
+    /// The row as found, as values; equal to `pre_image` if the batch keeps no values.
+    pub pre_image_values: Vec<Value>,
 }
 
 /// The result of checking an undo log.
@@ -153,7 +153,7 @@ pub struct UndoFinding {
     /// The misplaced writes.
     pub misplaced: Vec<MisplacedWrite>,
     /// Rows that a repair hit as intended, by index and as written. It did not miss them.
-    pub settled: Vec<(u32, Vec<Value>)>,
+    pub hit_as_intended: Vec<(u32, Vec<Value>)>,
     /// Keys of rows that were appended with their cells under other headers; empty if no columns
     /// moved.
     pub shifted_appends: Vec<String>,
@@ -162,21 +162,21 @@ pub struct UndoFinding {
 impl UndoLog {
     /// The job's name of a written column; `None` for a user's column.
     pub fn name(&self, column: usize) -> Option<&str> {
-        let at = self.used.iter().position(|used| *used == column)?;
+        let at = self.written_columns.iter().position(|used| *used == column)?;
         self.names.get(at).map(String::as_str).filter(|name| !name.is_empty())
     }
 
     /// The written columns that are the job's own, in order.
     pub fn own_columns(&self) -> Vec<usize> {
         let is_own = |at: usize| self.names.get(at).is_none_or(|name| !name.is_empty());
-        self.used.iter().enumerate().filter(|(at, _)| is_own(*at)).map(|(_, column)| *column).collect()
+        self.written_columns.iter().enumerate().filter(|(at, _)| is_own(*at)).map(|(_, column)| *column).collect()
     }
 
     /// The keys of appended or inserted rows among `done`, the keys that the batch processed. A key
     /// occurs once per row.
     pub fn find_appended_keys<'k>(&self, done: impl IntoIterator<Item = &'k str>) -> Vec<String> {
-        let hit: HashSet<&str> = self.misplaced_keys().collect();
-        let count = |key: &str| match self.counts.get(&shorten_key_hash(key)) {
+        let hit: HashSet<&str> = self.target_keys().collect();
+        let count = |key: &str| match self.appended_per_key.get(&shorten_key_hash(key)) {
             Some(count) => *count,
             None => usize::from(!hit.contains(key)),
         };
@@ -184,7 +184,7 @@ impl UndoLog {
     }
 
     /// Keys of the rows that are overwritten or filled.
-    pub fn misplaced_keys(&self) -> impl Iterator<Item = &str> {
+    pub fn target_keys(&self) -> impl Iterator<Item = &str> {
         self.targets.iter().filter_map(RowWrite::key)
     }
 
@@ -210,27 +210,36 @@ impl UndoLog {
             }
             (expected, there) => expected != there,
         };
-        self.used.iter().any(elsewhere)
+        self.written_columns.iter().any(elsewhere)
     }
 
     /// Evaluates the images. `shifted_appends` returns the keys of the appended rows; it is called
     /// only if columns moved.
     pub fn evaluate(self, images: RowImages, shifted_appends: impl FnOnce() -> Vec<String>) -> UndoFinding {
         let moved = self.is_moved(&images.header);
-        let shown = if images.shown.is_empty() { images.before.clone() } else { images.shown };
-        let rows = images.before.into_iter().zip(images.after).zip(shown);
-        let (mut misplaced, mut settled) = (Vec::new(), Vec::new());
-        for (index, (target, ((before, after), shown))) in self.targets.iter().zip(rows).enumerate() {
-            if moved || !target.is_hit(&before, &shown, self.key) {
-                misplaced.push(MisplacedWrite { index, target: target.clone(), before, after, shown });
+        let pre_image_values =
+            if images.pre_image_values.is_empty() { images.pre_images.clone() } else { images.pre_image_values };
+        let rows = images.pre_images.into_iter().zip(images.post_image_values).zip(pre_image_values);
+        let (mut misplaced, mut hit_as_intended) = (Vec::new(), Vec::new());
+        for (index, (target, ((pre_image, post_image_values), pre_image_values))) in
+            self.targets.iter().zip(rows).enumerate()
+        {
+            if moved || !target.is_hit(&pre_image, &pre_image_values, self.key) {
+                misplaced.push(MisplacedWrite {
+                    index,
+                    target: target.clone(),
+                    pre_image,
+                    post_image_values,
+                    pre_image_values,
+                });
             } else if self.is_repair {
-                settled.push((target.row, after));
+                hit_as_intended.push((target.row, post_image_values));
             }
         }
         let mut shifted_appends =
             if moved && self.appended > self.recreated.len() { shifted_appends() } else { Vec::new() };
         shifted_appends.extend(self.recreated.iter().filter(|_| moved).cloned());
-        UndoFinding { header: images.header, misplaced, settled, shifted_appends, undo_log: self }
+        UndoFinding { header: images.header, misplaced, hit_as_intended, shifted_appends, undo_log: self }
     }
 }
 
@@ -258,11 +267,11 @@ pub struct RowImages {
     /// The header row as found.
     pub header: Vec<String>,
     /// Each row as found.
-    pub before: Vec<Vec<Value>>,
+    pub pre_images: Vec<Vec<Value>>,
     /// Each row as written, as values.
-    pub after: Vec<Vec<Value>>,
+    pub post_image_values: Vec<Vec<Value>>,
     /// Each row as found, as values; empty if the batch keeps none.
-    pub shown: Vec<Vec<Value>>,
+    pub pre_image_values: Vec<Vec<Value>>,
 }
 
 impl RowWrite {
@@ -301,7 +310,7 @@ impl UndoFinding {
     }
 
     /// The number of rows that need a repair.
-    pub fn rows(&self) -> u64 {
+    pub fn count_rows(&self) -> u64 {
         (self.misplaced.len() + self.shifted_appends.len()) as u64
     }
 }

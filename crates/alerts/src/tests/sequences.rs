@@ -33,8 +33,8 @@ pub(crate) fn place() -> AlertedJob {
 }
 
 fn rules() -> AlertRules {
-    let chat = Route { name: "chat".into(), least: Some(Severity::Warning), joins: true };
-    let pager = Route { name: "pager".into(), least: Some(Severity::Critical), joins: false };
+    let chat = Route { name: "chat".into(), min_severity: Some(Severity::Warning), can_join_messages: true };
+    let pager = Route { name: "pager".into(), min_severity: Some(Severity::Critical), can_join_messages: false };
     AlertRules { routes: vec![chat, pager], ..AlertRules::default() }
 }
 
@@ -51,16 +51,16 @@ fn run(ending: ObservedEnding, at: i64) -> RunObservation {
     }
 }
 
-/// Reports after a run at `at`, on machine `install`.
+/// Reports after a run at `at`, on machine `installation`.
 fn report_at(state: &mut AlertState, rules: &AlertRules, at: i64, silence: Option<i64>) -> Vec<Message> {
     let place = place();
     let reporting = ReportContext {
         now: Timestamp(at),
         run: &format!("r{at}"),
-        install: "here",
+        installation: "here",
         silence_until: silence.map(Timestamp),
         next_due: None,
-        place: &place,
+        alerted_job: &place,
     };
     let text = state.text();
     let messages = state.report(&reporting, rules);
@@ -156,8 +156,8 @@ fn an_escalation_reaches_others_once_and_so_does_the_end() {
         EscalationLevel { after: EscalationDelay::Time(24 * 3_600_000), to: "boss".into() },
     ];
     let mut routes = rules().routes;
-    routes.push(Route { name: "oncall".into(), least: None, joins: true });
-    routes.push(Route { name: "boss".into(), least: None, joins: true });
+    routes.push(Route { name: "oncall".into(), min_severity: None, can_join_messages: true });
+    routes.push(Route { name: "boss".into(), min_severity: None, can_join_messages: true });
     let rules = AlertRules { remind_ms: None, escalation, routes, ..rules() };
     let mut state = AlertState::default();
     let mut heard = Vec::new();
@@ -275,7 +275,7 @@ fn beyond_the_limit_of_an_hour_messages_wait_and_are_joined() {
 fn several_messages_at_one_time_are_one_for_a_chat() {
     let mut state = AlertState::default();
     let mut rules = rules();
-    rules.routes.push(Route { name: "hook".into(), least: Some(Severity::Warning), joins: false });
+    rules.routes.push(Route { name: "hook".into(), min_severity: Some(Severity::Warning), can_join_messages: false });
     state.observe_run(&RunObservation { failed: 5, ..run(ObservedEnding::Degraded, MONDAY) }, &rules);
     let messages = report_at(&mut state, &rules, MONDAY, None);
     assert_eq!(words(&messages), ["yield problem", "items problem"]);
@@ -307,7 +307,7 @@ fn a_damaged_state_is_an_empty_one() {
 
 #[test]
 fn the_end_is_reported_to_the_channel_that_took_the_problem() {
-    let mail = Route { name: "mail".into(), least: None, joins: true };
+    let mail = Route { name: "mail".into(), min_severity: None, can_join_messages: true };
     let with_mail = AlertRules { routes: rules().routes.into_iter().chain([mail]).collect(), ..rules() };
     // A channel that is gone by then hears nothing, and the others do.
     for (rules, hears) in [(with_mail, "mail"), (rules(), "chat")] {

@@ -36,11 +36,11 @@ pub struct Bisection {
 
 /// How certain it is that the service refused the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confidence {
+pub enum BisectionCause {
     /// The response was a refusal.
     Refused,
     /// Every response was lost, and the head never moved.
-    NeverAnswered,
+    NoResponse,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,24 +48,24 @@ enum SearchState {
     #[default]
     Idle,
     /// A commit without items tests whether these first items are the reason.
-    ProbingEmpty(usize, Confidence),
+    ProbingEmpty(usize, BisectionCause),
     /// At least one of these first items is refused.
-    Narrowing(usize, Confidence),
+    Narrowing(usize, BisectionCause),
     /// The first item is the rejected one.
     Found,
 }
 
 impl Bisection {
     /// Records that a batch of the first `items` items was refused.
-    pub fn on_refused(&mut self, items: usize, confidence: Confidence) {
+    pub fn on_refused(&mut self, items: usize, cause: BisectionCause) {
         // If a commit without items was accepted some time ago, it proves nothing when the service
         // does not answer now.
-        let proved = self.accepts_empty && confidence == Confidence::Refused;
+        let proved = self.accepts_empty && cause == BisectionCause::Refused;
         self.search = match (items, proved) {
             (0, _) => SearchState::Idle,
             (1, true) => SearchState::Found,
-            (items, true) => SearchState::Narrowing(items, confidence),
-            (items, false) => SearchState::ProbingEmpty(items, confidence),
+            (items, true) => SearchState::Narrowing(items, cause),
+            (items, false) => SearchState::ProbingEmpty(items, cause),
         };
     }
 
@@ -76,11 +76,11 @@ impl Bisection {
             SearchState::ProbingEmpty(suspects, _) | SearchState::Narrowing(suspects, _) if items >= suspects => {
                 SearchState::Idle
             }
-            SearchState::ProbingEmpty(suspects, confidence) => {
+            SearchState::ProbingEmpty(suspects, cause) => {
                 self.accepts_empty = true;
-                narrow_search(suspects - items, confidence, suspects == 1)
+                narrow_search(suspects - items, cause, suspects == 1)
             }
-            SearchState::Narrowing(suspects, confidence) => narrow_search(suspects - items, confidence, false),
+            SearchState::Narrowing(suspects, cause) => narrow_search(suspects - items, cause, false),
             same => same,
         };
     }
@@ -113,12 +113,12 @@ impl Bisection {
     }
 }
 
-fn narrow_search(suspects: usize, confidence: Confidence, is_alone: bool) -> SearchState {
-    match (suspects, confidence) {
-        (1, Confidence::Refused) => SearchState::Found,
+fn narrow_search(suspects: usize, cause: BisectionCause, is_alone: bool) -> SearchState {
+    match (suspects, cause) {
+        (1, BisectionCause::Refused) => SearchState::Found,
         // It was already sent alone, three times.
-        (1, Confidence::NeverAnswered) if is_alone => SearchState::Found,
-        (suspects, confidence) => SearchState::Narrowing(suspects, confidence),
+        (1, BisectionCause::NoResponse) if is_alone => SearchState::Found,
+        (suspects, cause) => SearchState::Narrowing(suspects, cause),
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
 
     /// Simulates a service that refuses some of `n` items. Returns the rejected and the written
     /// items, and the number of batches.
-    fn play(n: usize, bad: &HashSet<usize>, confidence: Confidence) -> (Vec<usize>, Vec<usize>, usize) {
+    fn play(n: usize, bad: &HashSet<usize>, cause: BisectionCause) -> (Vec<usize>, Vec<usize>, usize) {
         let mut queue: Vec<usize> = (0..n).collect();
         let (mut bisection, mut rejected, mut written, mut batches) = (Bisection::default(), Vec::new(), Vec::new(), 0);
         while !queue.is_empty() || bisection.batch_limit().is_some() {
@@ -140,7 +140,7 @@ mod tests {
             let batch = &queue[..items];
             batches += 1;
             if batch.iter().any(|item| bad.contains(item)) {
-                bisection.on_refused(items, confidence);
+                bisection.on_refused(items, cause);
             } else {
                 written.extend_from_slice(batch);
                 queue.drain(..items);
@@ -163,7 +163,7 @@ mod tests {
             bad in prop::collection::hash_set(0_usize..3_000, 1..=16),
         ) {
             let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
-            let (rejected, written, batches) = play(n, &bad, Confidence::Refused);
+            let (rejected, written, batches) = play(n, &bad, BisectionCause::Refused);
             prop_assert_eq!(rejected.iter().copied().collect::<HashSet<_>>(), bad.clone());
             prop_assert_eq!(written.len() + rejected.len(), n);
             prop_assert!(written.is_sorted());
@@ -177,7 +177,7 @@ mod tests {
             bad in prop::collection::hash_set(0_usize..500, 0..=16),
         ) {
             let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
-            let (rejected, written, _) = play(n, &bad, Confidence::NeverAnswered);
+            let (rejected, written, _) = play(n, &bad, BisectionCause::NoResponse);
             prop_assert_eq!(rejected.into_iter().collect::<HashSet<_>>(), bad.clone());
             prop_assert_eq!(written.len(), n - bad.len());
         }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn after_a_short_outage_no_item_is_rejected() {
         let mut bisection = Bisection::default();
-        bisection.on_refused(5, Confidence::NeverAnswered);
+        bisection.on_refused(5, BisectionCause::NoResponse);
         assert_eq!(bisection.batch_limit(), Some(0));
         bisection.on_applied(0);
         for items in [3, 1, 1] {
@@ -199,24 +199,24 @@ mod tests {
     #[test]
     fn a_lost_reply_rejects_an_item_only_after_an_empty_commit() {
         let mut bisection = Bisection::default();
-        bisection.on_refused(1, Confidence::Refused);
+        bisection.on_refused(1, BisectionCause::Refused);
         bisection.on_applied(0);
         assert!(bisection.has_found() && bisection.count_rejected());
-        bisection.on_refused(1, Confidence::NeverAnswered);
+        bisection.on_refused(1, BisectionCause::NoResponse);
         assert_eq!((bisection.has_found(), bisection.batch_limit()), (false, Some(0)));
     }
 
     #[test]
     fn a_seventeenth_rejected_item_ends_the_search() {
         let everything: HashSet<usize> = (0..100).collect();
-        let (rejected, written, _) = play(100, &everything, Confidence::Refused);
+        let (rejected, written, _) = play(100, &everything, BisectionCause::Refused);
         assert_eq!((rejected.len(), written.len()), (17, 0));
     }
 
     #[test]
     fn a_lost_batch_that_arrives_during_the_search_ends_it() {
         let mut bisection = Bisection::default();
-        bisection.on_refused(8, Confidence::NeverAnswered);
+        bisection.on_refused(8, BisectionCause::NoResponse);
         bisection.on_applied(8);
         assert_eq!((bisection.batch_limit(), bisection.has_found()), (None, false));
     }

@@ -80,7 +80,7 @@ impl ItemResult {
     }
 
     /// Returns the number of data rows.
-    pub fn rows(&self) -> usize {
+    pub fn count_rows(&self) -> usize {
         match self {
             Self::Done { output, .. } => output.len(),
             Self::Failed(_) | Self::Revoked { .. } | Self::Removed(_) => 0,
@@ -93,7 +93,7 @@ impl ItemResult {
             Self::Done { output, .. } => Some(output),
             Self::Failed(_) | Self::Revoked { .. } | Self::Removed(_) => None,
         };
-        let rows = output.into_iter().flat_map(|output| output.tables.iter().flat_map(|(_, rows)| rows));
+        let rows = output.into_iter().flat_map(|output| output.tabs.iter().flat_map(|(_, rows)| rows));
         rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
     }
 
@@ -165,7 +165,7 @@ impl ItemResult {
 
 /// A data tab that a commit creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewTable {
+pub struct NewTab {
     /// The tab's title.
     pub tab: String,
     /// The tab's columns, from left to right.
@@ -176,7 +176,7 @@ pub struct NewTable {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Changes {
     /// Tabs to create first.
-    pub tables: Vec<NewTable>,
+    pub new_tabs: Vec<NewTab>,
     /// Columns to add to the data tab, to the right of the existing ones.
     pub columns: Vec<String>,
     /// Results of items: rows, keys and failures.
@@ -187,7 +187,7 @@ pub struct Changes {
 
 impl Changes {
     /// Returns the number of keys that become done.
-    pub fn keys(&self) -> usize {
+    pub fn count_keys(&self) -> usize {
         self.settled.iter().filter(|one| matches!(one, ItemResult::Done { .. })).count()
     }
 
@@ -230,14 +230,14 @@ impl Changes {
     }
 
     /// Returns the number of data rows.
-    pub fn rows(&self) -> usize {
-        self.settled.iter().map(ItemResult::rows).sum()
+    pub fn count_rows(&self) -> usize {
+        self.settled.iter().map(ItemResult::count_rows).sum()
     }
 
     /// Returns the job's own columns after these changes: the present ones, then each that is
     /// created or written. All columns of a tab that the job creates are its own.
     pub fn owned_columns(&self, mut columns: Vec<String>) -> Vec<String> {
-        let made = self.tables.iter().flat_map(|table| table.columns.iter());
+        let made = self.new_tabs.iter().flat_map(|table| table.columns.iter());
         let written = self.settled.iter().flat_map(ItemResult::columns);
         let mut known: HashSet<String> = columns.iter().cloned().collect();
         for name in made.chain(&self.columns).map(String::as_str).chain(written) {
@@ -253,9 +253,9 @@ impl Changes {
     /// of a key does.
     pub fn remaining_rows(&self, mode: WriteMode) -> usize {
         match mode {
-            WriteMode::Append => self.rows(),
+            WriteMode::Append => self.count_rows(),
             WriteMode::Upsert => {
-                let with_rows = self.settled.iter().filter(|one| one.rows() > 0);
+                let with_rows = self.settled.iter().filter(|one| one.count_rows() > 0);
                 with_rows.filter_map(ItemResult::key).collect::<HashSet<_>>().len()
             }
         }
@@ -336,7 +336,7 @@ pub enum CommitResult {
         why: String,
     },
     /// The outcome is unknown.
-    ReplyLost {
+    ResponseLost {
         /// The error message.
         why: String,
     },

@@ -7,14 +7,15 @@
 
 use thiserror::Error;
 
-use crate::commit::bisection::Confidence;
+use crate::commit::bisection::BisectionCause;
 use crate::commit::changes::{Changes, Commit, CommitKind, CommitPart};
 use crate::commit::commit_machine::CommitEnd;
 use crate::commit::commit_resolution::DraftIds;
-use crate::commit::row_deletion::{HistoryLoss, TabKind};
+use crate::commit::row_deletion::HistoryLoss;
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
 use crate::rows::row_codec::encode_processed_row;
+use crate::rows::tab_kind::TabKind;
 use crate::runs::run::Run;
 use crate::state::snapshot::{Snapshot, State};
 use sheetkeep_base::time::Timestamp;
@@ -46,7 +47,7 @@ pub struct CommitMetadata {
     /// The run so far.
     pub run: Run,
     /// The low watermark in the source.
-    pub cursor: Option<String>,
+    pub low_watermark: Option<String>,
 }
 
 /// The error of `CommitChain::draft`: an earlier commit is in doubt.
@@ -67,7 +68,7 @@ pub enum NextAction {
     Halve,
     /// Its items may be the cause: draft parts of it, starting with none
     /// (`ledger::commit::bisection`).
-    Bisect(Confidence),
+    Bisect(BisectionCause),
     /// Stop for this reason.
     Stop(HaltReason),
 }
@@ -163,7 +164,7 @@ impl CommitChain {
         let to = from.map_or(HeadId { commit: 0, nonce }, |head| head.next(nonce));
         let state = self.state_after(to, &changes, metadata);
         changes.assign_order(state.lease.fence, to.commit);
-        self.draft_ids.note(to, state.lease.fence);
+        self.draft_ids.record(to, state.lease.fence);
         Ok(Commit { from, to, kind: self.kind(), run: metadata.run.id.clone(), state, changes })
     }
 
@@ -188,17 +189,17 @@ impl CommitChain {
             }
             CommitEnd::TooLarge | CommitEnd::Refused(CommitPart::Content) if !commit.changes.settled.is_empty() => {
                 self.may_redraft = true;
-                NextAction::Bisect(Confidence::Refused)
+                NextAction::Bisect(BisectionCause::Refused)
             }
-            CommitEnd::NeverAnswered if !commit.changes.settled.is_empty() => {
+            CommitEnd::NoResponse if !commit.changes.settled.is_empty() => {
                 self.may_redraft = true;
-                NextAction::Bisect(Confidence::NeverAnswered)
+                NextAction::Bisect(BisectionCause::NoResponse)
             }
             CommitEnd::Reload | CommitEnd::Refused(CommitPart::Layout) if self.reloads < MAX_RELOADS => {
                 self.reloads += 1;
                 NextAction::Reload
             }
-            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::NeverAnswered | CommitEnd::OutcomeUnknown => {
+            CommitEnd::Redraft | CommitEnd::Reload | CommitEnd::NoResponse | CommitEnd::OutcomeUnknown => {
                 NextAction::Stop(HaltReason::OutcomeUnknown)
             }
             CommitEnd::Refused(part) => NextAction::Stop(HaltReason::Refused(*part)),
@@ -245,14 +246,14 @@ impl CommitChain {
             }
         }
         for one in &changes.settled {
-            let gone = one.removals().iter().filter(|removal| removal.role == TabKind::Processed);
+            let gone = one.removals().iter().filter(|removal| removal.kind == TabKind::Processed);
             for removal in gone {
-                let Some(mark) = removal.mark else { continue };
-                state.processed.subtract_hash(mark);
+                let Some(hash) = removal.hash else { continue };
+                state.processed.subtract_hash(hash);
                 if let Some((sums, key)) = state.key_sums.as_mut().zip(removal.key) {
                     sums.subtract(key);
                 }
-                match (removal.gap, removal.key) {
+                match (removal.history_loss, removal.key) {
                     (HistoryLoss::Nothing, _) => {}
                     (HistoryLoss::OfKey, Some(key)) => state.gaps.add(key, to.commit),
                     (HistoryLoss::OfKey | HistoryLoss::OfAnyKey, _) => state.gaps.add_any_before(to.commit),
@@ -261,7 +262,7 @@ impl CommitChain {
         }
         state.columns = changes.owned_columns(state.columns);
         state.head = Some(to);
-        state.cursor.clone_from(&metadata.cursor);
+        state.low_watermark.clone_from(&metadata.low_watermark);
         state.run = (!metadata.releases_lease).then(|| metadata.run.clone());
         state
     }

@@ -63,7 +63,7 @@ pub enum CommitEnd {
     NoWorkingGuard,
     /// Every response was lost, and the head never moved: the service may be down, or may fail on the
     /// content. The draft stays in doubt.
-    NeverAnswered,
+    NoResponse,
     /// The service did not answer clearly within all bounds; the draft stays in doubt.
     OutcomeUnknown,
 }
@@ -83,7 +83,7 @@ pub struct CommitMachine {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum LastResult {
     /// No response yet, or it was lost: the batch may have been applied.
-    ReplyLost,
+    ResponseLost,
     RefusedByGuard,
     NotApplied(CommitEnd),
 }
@@ -97,7 +97,7 @@ impl CommitMachine {
             unchanged_reads: 0,
             was_absent: false,
             has_items: false,
-            last_result: LastResult::ReplyLost,
+            last_result: LastResult::ResponseLost,
         };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
@@ -114,7 +114,7 @@ impl CommitMachine {
         match result {
             CommitResult::Applied => CommitStep::End(CommitEnd::Applied(id)),
             CommitResult::Refused { part: CommitPart::Guard, .. } => self.read_head_after(LastResult::RefusedByGuard),
-            CommitResult::ReplyLost { .. } => self.read_head_after(LastResult::ReplyLost),
+            CommitResult::ResponseLost { .. } => self.read_head_after(LastResult::ResponseLost),
             CommitResult::Refused { part, .. } => self.check_earlier_sends(CommitEnd::Refused(*part)),
             CommitResult::TooLarge => self.check_earlier_sends(CommitEnd::TooLarge),
             CommitResult::NotExecuted { .. } => self.check_earlier_sends(CommitEnd::NotExecuted),
@@ -147,7 +147,7 @@ impl CommitMachine {
             }
             Resolution::HeadMissing => CommitStep::End(CommitEnd::HeadMissing),
             Resolution::NotApplied => match &self.last_result {
-                LastResult::ReplyLost => self.send_again(),
+                LastResult::ResponseLost => self.send_again(),
                 LastResult::RefusedByGuard => self.resolve_unchanged_refusal(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
                 LastResult::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::OutcomeUnknown),
@@ -166,7 +166,7 @@ impl CommitMachine {
 
     fn send_again(&mut self) -> CommitStep {
         if self.has_items && self.sends >= SUSPICIOUS_SENDS {
-            return CommitStep::End(CommitEnd::NeverAnswered);
+            return CommitStep::End(CommitEnd::NoResponse);
         }
         if self.sends >= MAX_SENDS {
             return CommitStep::End(CommitEnd::OutcomeUnknown);
@@ -197,7 +197,7 @@ mod tests {
 
     fn drafted() -> DraftIds {
         let mut drafted = DraftIds::new(Some(BASE), Fence(2));
-        drafted.note(MINE, Fence(2));
+        drafted.record(MINE, Fence(2));
         drafted
     }
 
@@ -206,7 +206,7 @@ mod tests {
     }
 
     fn lost() -> CommitResult {
-        CommitResult::ReplyLost { why: "reset".into() }
+        CommitResult::ResponseLost { why: "reset".into() }
     }
 
     fn refused(part: CommitPart) -> CommitResult {
@@ -239,7 +239,7 @@ mod tests {
             assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
         settling.on_result(MINE, &lost());
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::NeverAnswered));
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::NoResponse));
     }
 
     #[test]

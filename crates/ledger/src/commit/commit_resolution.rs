@@ -80,7 +80,7 @@ impl DraftIds {
     }
 
     /// Records a draft before it is sent.
-    pub fn note(&mut self, id: HeadId, fence: Fence) {
+    pub fn record(&mut self, id: HeadId, fence: Fence) {
         self.fence = self.fence.max(fence);
         remember_head(&mut self.in_doubt, id);
     }
@@ -135,10 +135,10 @@ mod tests {
     #[test]
     fn the_judgement_table_row_by_row() {
         let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
-        drafted.note(head(5, 1), Fence(2));
+        drafted.record(head(5, 1), Fence(2));
         drafted.on_applied(head(5, 1));
-        drafted.note(head(6, 1), Fence(2));
-        drafted.note(head(6, 2), Fence(2));
+        drafted.record(head(6, 1), Fence(2));
+        drafted.record(head(6, 2), Fence(2));
         let table = [
             (at(head(6, 2), 2), Resolution::Applied(head(6, 2))),
             (at(head(6, 1), 2), Resolution::Applied(head(6, 1))),
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn a_reload_at_an_unmoved_head_does_not_make_it_stale() {
         let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
-        drafted.note(head(5, 1), Fence(2));
+        drafted.record(head(5, 1), Fence(2));
         drafted.rebase(head(4, 1));
-        drafted.note(head(5, 2), Fence(2));
+        drafted.record(head(5, 2), Fence(2));
         assert_eq!(drafted.resolve(at(head(4, 1), 2)), Resolution::NotApplied);
     }
 
@@ -168,14 +168,14 @@ mod tests {
     fn a_stale_reload_does_not_make_the_true_head_a_stale_one() {
         let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
         drafted.rebase(head(3, 1));
-        drafted.note(head(4, 2), Fence(2));
+        drafted.record(head(4, 2), Fence(2));
         assert_eq!(drafted.resolve(at(head(4, 1), 2)), Resolution::ConcurrentCommit);
     }
 
     #[test]
     fn before_the_first_commit_nothing_at_all_means_not_yet() {
         let mut drafted = DraftIds::new(None, Fence(0));
-        drafted.note(head(0, 1), Fence(1));
+        drafted.record(head(0, 1), Fence(1));
         assert_eq!(drafted.resolve(HeadStatus::NotInitialized), Resolution::NotApplied);
         assert_eq!(drafted.resolve(HeadStatus::Missing), Resolution::HeadMissing);
         assert_eq!(drafted.resolve(at(head(0, 2), 1)), Resolution::ConcurrentCommit);
@@ -185,7 +185,7 @@ mod tests {
     fn invariant_7_no_more_than_eight_ids_are_remembered() {
         let mut drafted = DraftIds::new(Some(head(0, 0)), Fence(1));
         for n in 1..100 {
-            drafted.note(head(1, n), Fence(1));
+            drafted.record(head(1, n), Fence(1));
         }
         assert_eq!(drafted.in_doubt.len(), MAX_IN_DOUBT);
     }

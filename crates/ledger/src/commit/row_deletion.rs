@@ -1,48 +1,16 @@
 //! A row to delete from one of a job's tabs, and how it is identified.
 //!
-//! In scope: the kind of tab, the row's hash. Out of scope: which rows to delete
+//! In scope: the row's hash, and what is lost with it. Out of scope: which rows to delete
 //! (`maintain::prune`), and how a store deletes them without hitting others
 //! (`store::commit::deletion`).
 
 use crate::grid::Cell;
 use crate::items::failure::Failure;
 use crate::rows::row_codec::{encode_failure_row, run_row};
+use crate::rows::tab_kind::TabKind;
 use crate::runs::run::Run;
 use crate::state::snapshot::RowChecksum;
 use crate::values::coerce::format_float;
-
-/// The kinds of tabs that a job has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum TabKind {
-    /// The tab of processed keys.
-    Processed,
-    /// The tab of failures.
-    Failures,
-    /// The tab of runs.
-    Runs,
-    /// A data tab.
-    Data,
-}
-
-impl TabKind {
-    /// Every kind, in the order of their headers in the undo log of a deletion.
-    pub const ALL: [Self; 4] = [Self::Processed, Self::Failures, Self::Runs, Self::Data];
-
-    /// Returns the word that is stored on the sheet.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Processed => "processed",
-            Self::Failures => "failures",
-            Self::Runs => "runs",
-            Self::Data => "data",
-        }
-    }
-
-    /// Parses the stored word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == word)
-    }
-}
 
 /// What is lost with a row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,15 +28,15 @@ pub enum HistoryLoss {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowDeletion {
     /// The kind of its tab.
-    pub role: TabKind,
+    pub kind: TabKind,
     /// Its row number when it was scanned; the header is row 1.
     pub row: u32,
     /// The hash of its cells; `None` for a blank row.
-    pub mark: Option<u64>,
+    pub hash: Option<u64>,
     /// For a row of Processed, the first 64 bits of its key's fingerprint.
     pub key: Option<u64>,
     /// What is lost with it.
-    pub gap: HistoryLoss,
+    pub history_loss: HistoryLoss,
     /// Its approximate size in bytes.
     pub bytes: u32,
 }

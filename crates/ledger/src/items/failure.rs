@@ -26,8 +26,8 @@ pub const ERROR_CHARS: usize = 2_000;
 pub enum FailureState {
     /// It will be retried.
     Open,
-    /// It failed in as many runs as the job allows. Retries are suppressed until the user asks for
-    /// one.
+    /// It failed in as many runs as the job allows. It is not retried until the user asks for
+    /// it.
     Exhausted,
     /// The user asked to skip it.
     Skipped,
@@ -57,8 +57,8 @@ impl FailureState {
             .unwrap_or(Self::Open)
     }
 
-    /// True if retries of the same version are suppressed.
-    pub fn is_suppressed(self) -> bool {
+    /// True if the same version is not retried: it is exhausted or skipped.
+    pub fn is_not_retried(self) -> bool {
         matches!(self, Self::Exhausted | Self::Skipped)
     }
 }
@@ -144,7 +144,7 @@ pub struct Failure {
     /// The answer to what a person wrote into `action`.
     pub answered: Option<ActionAnswer>,
     /// File, line and record number.
-    pub place: String,
+    pub position: String,
     /// The record itself, split over cells.
     pub payload: Vec<String>,
     /// True if the payload is the whole record, so that it can be retried from there.
@@ -198,9 +198,9 @@ pub fn record_hash_of(payload: &[String], has_whole_record: bool) -> Option<Stri
 
 /// Splits a record into cells of at most 45,000 UTF-16 units. Beyond ten cells only its size and
 /// hash are kept. Returns the cells, and whether the record can be processed again from them.
-pub fn split_payload(record: &[u8], place: &str) -> (Vec<String>, bool) {
+pub fn split_payload(record: &[u8], position: &str) -> (Vec<String>, bool) {
     let Ok(text) = std::str::from_utf8(record) else {
-        return (vec![describe_unkept_record(record, place, "no valid UTF-8")], false);
+        return (vec![describe_unkept_record(record, position, "no valid UTF-8")], false);
     };
     let mut cells = Vec::new();
     let mut cell = String::new();
@@ -217,7 +217,7 @@ pub fn split_payload(record: &[u8], place: &str) -> (Vec<String>, bool) {
         cells.push(cell);
     }
     if cells.len() > PAYLOAD_CELLS {
-        return (vec![describe_unkept_record(record, place, "too large to keep here")], false);
+        return (vec![describe_unkept_record(record, position, "too large to keep here")], false);
     }
     (cells, true)
 }
@@ -228,9 +228,9 @@ pub fn hash_failure(step: &str, error: &str) -> Fingerprint {
 }
 
 /// Returns the text for a record that can't be kept: the reason, its size, a hash, and its origin.
-pub fn describe_unkept_record(record: &[u8], place: &str, why: &str) -> String {
+pub fn describe_unkept_record(record: &[u8], position: &str, why: &str) -> String {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(record));
-    format!("{why}: {} bytes{SHA256}{hash}, from {place}", record.len())
+    format!("{why}: {} bytes{SHA256}{hash}, from {position}", record.len())
 }
 
 /// Returns the first `ERROR_CHARS` characters, so that an error never fills a cell.

@@ -44,25 +44,25 @@ pub struct Item {
     /// Its position in the source.
     pub position: Position,
     /// The failure whose kept record is retried; `None` for a record of the source.
-    pub again: Option<Box<Failure>>,
+    pub retried_failure: Option<Box<Failure>>,
 }
 
 /// The rows that the steps made of one item, possibly none.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Output {
     /// Tab titles, each with its rows in order.
-    pub tables: Vec<(String, Vec<Row>)>,
+    pub tabs: Vec<(String, Vec<Row>)>,
 }
 
 impl Output {
     /// Creates an output with rows for one tab.
     pub fn new(tab: impl Into<String>, rows: Vec<Row>) -> Self {
-        Self { tables: vec![(tab.into(), rows)] }
+        Self { tabs: vec![(tab.into(), rows)] }
     }
 
     /// Returns the number of rows in all tabs.
     pub fn len(&self) -> usize {
-        self.tables.iter().map(|(_, rows)| rows.len()).sum()
+        self.tabs.iter().map(|(_, rows)| rows.len()).sum()
     }
 
     /// True if there is no row.
@@ -72,6 +72,6 @@ impl Output {
 
     /// Returns the approximate size in bytes on the wire.
     pub fn weight(&self) -> usize {
-        self.tables.iter().flat_map(|(_, rows)| rows).map(Row::weight).sum()
+        self.tabs.iter().flat_map(|(_, rows)| rows).map(Row::weight).sum()
     }
 }

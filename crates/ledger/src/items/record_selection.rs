@@ -21,9 +21,9 @@ pub struct RecordSelection {
 
 impl RecordSelection {
     /// Creates it before the first record of a source.
-    pub fn new(again: ReprocessPolicy, is_rereadable: bool) -> Self {
+    pub fn new(reprocess_policy: ReprocessPolicy, is_rereadable: bool) -> Self {
         Self {
-            watch: (again == ReprocessPolicy::EachVersion).then(|| RepeatWatch::new(is_rereadable)),
+            watch: (reprocess_policy == ReprocessPolicy::EachVersion).then(|| RepeatWatch::new(is_rereadable)),
             ..Self::default()
         }
     }

@@ -22,7 +22,7 @@ const MAX_NAMED: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RepeatedRecord {
     content: u32,
-    place: RecordPlace,
+    position: RecordPlace,
     is_reported: bool,
 }
 
@@ -34,9 +34,9 @@ enum RecordPlace {
 }
 
 impl RecordPlace {
-    fn from_position(place: &Position) -> Self {
+    fn from_position(position: &Position) -> Self {
         let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        place.line.map_or_else(|| Self::Record(short(place.record)), |line| Self::Line(short(line)))
+        position.line.map_or_else(|| Self::Record(short(position.record)), |line| Self::Line(short(line)))
     }
 
     fn words(self, origin: &str) -> String {
@@ -49,17 +49,17 @@ impl RecordPlace {
 
 impl RepeatedRecord {
     /// Creates the first record of a key.
-    pub fn new(content: u32, place: &Position) -> Self {
-        Self { content, place: RecordPlace::from_position(place), is_reported: false }
+    pub fn new(content: u32, position: &Position) -> Self {
+        Self { content, position: RecordPlace::from_position(position), is_reported: false }
     }
 
     /// Compares a further record. Returns both positions at the first difference.
-    pub fn find_difference(&mut self, content: u32, place: &Position) -> Option<[String; 2]> {
+    pub fn find_difference(&mut self, content: u32, position: &Position) -> Option<[String; 2]> {
         if self.is_reported || self.content == content {
             return None;
         }
         self.is_reported = true;
-        Some([self.place, RecordPlace::from_position(place)].map(|spot| spot.words(&place.origin)))
+        Some([self.position, RecordPlace::from_position(position)].map(|spot| spot.words(&position.origin)))
     }
 }
 
@@ -127,8 +127,8 @@ impl RepeatedKeys {
     }
 
     /// Returns one sentence without its full stop; `None` if no key is repeated.
-    pub fn sentence(&self, again: ReprocessPolicy) -> Option<String> {
-        let counts = format!("the {} record counts", name_counted_record(again));
+    pub fn sentence(&self, reprocess_policy: ReprocessPolicy) -> Option<String> {
+        let counts = format!("the {} record counts", name_counted_record(reprocess_policy));
         let shown = |one: &RepeatedKey| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
         let names: Vec<_> = self.listed.iter().take(MAX_NAMED).map(shown).collect();
         match (self.keys, self.keys.saturating_sub(names.len() as u64)) {
@@ -146,8 +146,8 @@ impl RepeatedKeys {
 }
 
 /// Returns which record of a key counts: `first`, `last` or `newest`.
-pub fn name_counted_record(again: ReprocessPolicy) -> &'static str {
-    match again {
+pub fn name_counted_record(reprocess_policy: ReprocessPolicy) -> &'static str {
+    match reprocess_policy {
         ReprocessPolicy::EachVersion => "first",
         ReprocessPolicy::OnChange => "last",
         ReprocessPolicy::OnNewer => "newest",
@@ -184,12 +184,12 @@ impl RepeatWatch {
     }
 
     /// Adds the next record.
-    pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) {
+    pub fn add(&mut self, key: &Key, version: &Version, position: &Position, body: &Value) {
         let hash = hash_version(key, version);
         match self {
             Self::Hashes(hashes) => hashes.push(hash),
             Self::FirstRecords(first_records, repeats) => {
-                compare(first_records, repeats, hash, key, place, hash_content(body));
+                compare(first_records, repeats, hash, key, position, hash_content(body));
             }
         }
     }
@@ -229,12 +229,12 @@ pub struct RepeatComparison {
 
 impl RepeatComparison {
     /// Compares the next record; returns false once all records of the first pass were seen.
-    pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) -> bool {
+    pub fn add(&mut self, key: &Key, version: &Version, position: &Position, body: &Value) -> bool {
         let Some(left) = self.records.checked_sub(1) else { return false };
         self.records = left;
         let hash = hash_version(key, version);
         if self.hashes.binary_search(&hash).is_ok() {
-            compare(&mut self.first_records, &mut self.repeats, hash, key, place, hash_content(body));
+            compare(&mut self.first_records, &mut self.repeats, hash, key, position, hash_content(body));
         }
         true
     }
@@ -250,11 +250,11 @@ fn compare(
     repeats: &mut RepeatedKeys,
     hash: u64,
     key: &Key,
-    place: &Position,
+    position: &Position,
     content: u32,
 ) {
-    let first = first_records.entry(hash).or_insert_with(|| RepeatedRecord::new(content, place));
-    repeats.add(key, first.find_difference(content, place));
+    let first = first_records.entry(hash).or_insert_with(|| RepeatedRecord::new(content, position));
+    repeats.add(key, first.find_difference(content, position));
 }
 
 /// Returns 64 bits that identify a version of a key. A collision only makes a report wrong.
@@ -273,24 +273,24 @@ mod tests {
         let records =
             [("a", "", 1), ("b", "", 1), ("a", "", 2), ("b", "", 1), ("a", "", 3), ("c", "1", 1), ("c", "2", 2)];
         let record = |(at, (key, version, n)): (usize, &(&str, &str, u64))| {
-            let place = Position { origin: "f.csv".into(), record: at as u64 + 1, line: Some(at as u64 + 2) };
-            (Key::new(*key).expect("a key"), Version((*version).into()), place, json!({"n": n}))
+            let position = Position { origin: "f.csv".into(), record: at as u64 + 1, line: Some(at as u64 + 2) };
+            (Key::new(*key).expect("a key"), Version((*version).into()), position, json!({"n": n}))
         };
         records.iter().enumerate().map(record).collect()
     }
 
     fn found(is_rereadable: bool) -> RepeatedKeys {
         let mut watch = RepeatWatch::new(is_rereadable);
-        for (key, version, place, body) in &records() {
-            watch.add(key, version, place, body);
+        for (key, version, position, body) in &records() {
+            watch.add(key, version, position, body);
         }
         let (comparison, repeats) = watch.end();
         let Some(mut comparison) = comparison else { return repeats };
-        for (key, version, place, body) in &records() {
-            assert!(comparison.add(key, version, place, body));
+        for (key, version, position, body) in &records() {
+            assert!(comparison.add(key, version, position, body));
         }
-        let (key, version, place, body) = &records()[0];
-        assert!(!comparison.add(key, version, place, body), "what came since is not looked at");
+        let (key, version, position, body) = &records()[0];
+        assert!(!comparison.add(key, version, position, body), "what came since is not looked at");
         comparison.end()
     }
 

@@ -24,22 +24,22 @@ use crate::values::version_order::RankKind;
 /// The data of a first pass over the source.
 #[derive(Debug, Default)]
 pub struct SourceSurvey {
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
     /// The key of each record; used if the last one counts.
     keys: Vec<Fingerprint>,
     /// The key and version hash of each record; used if the newest one counts.
     versions: Vec<(Fingerprint, u64)>,
-    trace: KeyTrace,
+    checksum: PassChecksum,
 }
 
 /// A checksum of the records of a pass, in order: two passes over the same records have equal ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct KeyTrace {
+struct PassChecksum {
     records: u64,
     sum: u64,
 }
 
-impl KeyTrace {
+impl PassChecksum {
     fn add(&mut self, key_hash: Fingerprint) {
         self.records += 1;
         self.sum = (self.sum.rotate_left(5) ^ key_hash.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -51,19 +51,19 @@ const NO_KEY_FINGERPRINT: Fingerprint = Fingerprint(0, 0);
 
 impl SourceSurvey {
     /// Creates a survey for a job in which one record of each key counts: the newest, or the last.
-    pub fn new(again: ReprocessPolicy) -> Self {
-        Self { again, ..Self::default() }
+    pub fn new(reprocess_policy: ReprocessPolicy) -> Self {
+        Self { reprocess_policy, ..Self::default() }
     }
 
     /// Adds the next record, with its key and version if they are usable.
     pub fn add(&mut self, identity: Option<(&Key, &Version)>) {
-        let Some((key, version)) = identity else { return self.trace.add(NO_KEY_FINGERPRINT) };
+        let Some((key, version)) = identity else { return self.checksum.add(NO_KEY_FINGERPRINT) };
         let key_hash = key.fingerprint();
-        self.trace.add(key_hash);
-        match self.again {
+        self.checksum.add(key_hash);
+        match self.reprocess_policy {
             // A version without an order fails its own record, not the others.
-            ReprocessPolicy::OnNewer if self.again.accepts(version) => {
-                self.versions.push((key_hash, self.again.version_hash(version)));
+            ReprocessPolicy::OnNewer if self.reprocess_policy.accepts(version) => {
+                self.versions.push((key_hash, self.reprocess_policy.version_hash(version)));
             }
             ReprocessPolicy::OnNewer => {}
             ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => self.keys.push(key_hash),
@@ -71,14 +71,14 @@ impl SourceSurvey {
     }
 
     /// Returns the number of records.
-    pub fn records(&self) -> u64 {
-        self.trace.records
+    pub fn count_records(&self) -> u64 {
+        self.checksum.records
     }
 
     /// Creates the selector for the second pass. `done` returns the hash of the newest done version
     /// of a key, 0 if there is none.
     pub fn into_selector(self, done: impl Fn(Fingerprint) -> u64) -> RecordSelector {
-        let Self { again, mut keys, mut versions, trace } = self;
+        let Self { reprocess_policy, mut keys, mut versions, checksum } = self;
         let mut repeated = HashMap::new();
         keys.sort_unstable();
         for group in keys.chunk_by(|a, b| a == b).filter(|group| group.len() > 1) {
@@ -100,7 +100,13 @@ impl SourceSurvey {
                 .insert(*key_hash, DoubledKey { counting_index: record_count(newest), kind, ..DoubledKey::default() });
         }
         repeated.shrink_to_fit();
-        RecordSelector { again, repeated, expected: trace, seen: KeyTrace::default(), repeats: RepeatedKeys::default() }
+        RecordSelector {
+            reprocess_policy,
+            repeated,
+            expected: checksum,
+            seen: PassChecksum::default(),
+            repeats: RepeatedKeys::default(),
+        }
     }
 }
 
@@ -137,10 +143,10 @@ pub enum RecordUse {
 /// Decides on the records of the second pass.
 #[derive(Debug, Clone)]
 pub struct RecordSelector {
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
     repeated: HashMap<Fingerprint, DoubledKey>,
-    expected: KeyTrace,
-    seen: KeyTrace,
+    expected: PassChecksum,
+    seen: PassChecksum,
     repeats: RepeatedKeys,
 }
 
@@ -160,20 +166,20 @@ impl RecordSelector {
         &mut self,
         key: &Key,
         version: &Version,
-        place: &Position,
+        position: &Position,
         content: impl FnOnce() -> u32,
     ) -> RecordUse {
         let key_hash = key.fingerprint();
         self.seen.add(key_hash);
         let Some(repeated) = self.repeated.get_mut(&key_hash) else { return RecordUse::Counts };
         if let Some(kind) =
-            repeated.kind.filter(|kind| RankKind::from_rank(self.again.version_hash(version)) != Some(*kind))
+            repeated.kind.filter(|kind| RankKind::from_rank(self.reprocess_policy.version_hash(version)) != Some(*kind))
         {
             return RecordUse::Unordered(kind);
         }
         match &mut repeated.first {
-            Some(first) => self.repeats.add(key, first.find_difference(content(), place)),
-            none => *none = Some(RepeatedRecord::new(content(), place)),
+            Some(first) => self.repeats.add(key, first.find_difference(content(), position)),
+            none => *none = Some(RepeatedRecord::new(content(), position)),
         }
         repeated.seen = repeated.seen.saturating_add(1);
         if repeated.seen == repeated.counting_index.saturating_add(1) {
@@ -202,20 +208,20 @@ mod tests {
 
     type RecordNote = (&'static str, &'static str);
 
-    fn sifted_after(again: ReprocessPolicy, done: u64, records: &[RecordNote]) -> Vec<RecordUse> {
+    fn sifted_after(reprocess_policy: ReprocessPolicy, done: u64, records: &[RecordNote]) -> Vec<RecordUse> {
         let of = |(key, version): &RecordNote| (Key::new(*key).expect("a key"), Version((*version).into()));
-        let mut survey = SourceSurvey::new(again);
+        let mut survey = SourceSurvey::new(reprocess_policy);
         for record in records {
             let (key, version) = of(record);
             survey.add(Some((&key, &version)));
         }
         survey.add(None);
         let mut sieve = survey.into_selector(|_| done);
-        let place = Position::default();
+        let position = Position::default();
         let judged = records.iter().map(|record| {
             let (key, version) = of(record);
-            if again.accepts(&version) {
-                return sieve.decide(&key, &version, &place, || 0);
+            if reprocess_policy.accepts(&version) {
+                return sieve.decide(&key, &version, &position, || 0);
             }
             sieve.add_unordered(&key);
             RecordUse::Superseded
@@ -227,8 +233,8 @@ mod tests {
         judged
     }
 
-    fn counting(again: ReprocessPolicy, records: &[RecordNote]) -> Vec<usize> {
-        let judged = sifted_after(again, 0, records);
+    fn counting(reprocess_policy: ReprocessPolicy, records: &[RecordNote]) -> Vec<usize> {
+        let judged = sifted_after(reprocess_policy, 0, records);
         (0..records.len()).filter(|at| judged[*at] == RecordUse::Counts).collect()
     }
 
@@ -283,11 +289,11 @@ mod tests {
         fn of_each_key_exactly_one_record_counts(records in prop::collection::vec((0..4_usize, 0..3_usize), 0..30)) {
             let names = ["a", "b", "c", "d"];
             let records: Vec<RecordNote> = records.iter().map(|(key, version)| (names[*key], ["1", "2", "3"][*version])).collect();
-            for again in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
-                let counting = counting(again, &records);
+            for reprocess_policy in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
+                let counting = counting(reprocess_policy, &records);
                 for name in names {
                     let of_key = || records.iter().enumerate().filter(|(_, record)| record.0 == name);
-                    let right = match again {
+                    let right = match reprocess_policy {
                         ReprocessPolicy::OnNewer => of_key().max_by_key(|(_, record)| record.1),
                         _ => of_key().next_back(),
                     };

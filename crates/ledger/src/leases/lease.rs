@@ -4,7 +4,7 @@
 //! In scope: the lease as stored in the state, whether it may be claimed, and how long a runner
 //! trusts its own.
 //! Out of scope: the commit that claims it (`ledger::commit::commit_chain`), local locks
-//! (`app::local_state::instance_lock`).
+//! (`app::local_state::installation`).
 //!
 //! A lease ends by the service's clock, which is read from its responses. A runner trusts its own
 //! lease until the start of the attempt that renewed it, plus ttl, minus a margin. After that
@@ -43,7 +43,7 @@ impl fmt::Display for Fence {
 pub struct Holder {
     /// The installation: a random id stored in the state directory, or created for this process if
     /// there is no disk.
-    pub install: String,
+    pub installation: String,
     /// The run's id.
     pub run: String,
     /// The machine's name.
@@ -59,7 +59,7 @@ impl Holder {
     /// process with a number.
     pub fn has_outlived(&self, other: &Self, started: impl FnOnce(u32) -> Option<u64>) -> bool {
         let (Some(mine), Some(its)) = (&self.process, &other.process) else { return false };
-        let is_of_here = self.install == other.install && self.host == other.host && mine.can_see(its);
+        let is_of_here = self.installation == other.installation && self.host == other.host && mine.can_see(its);
         is_of_here && its != mine && started(its.number) != Some(its.started)
     }
 }
@@ -157,8 +157,13 @@ mod tests {
 
     use super::*;
 
-    fn holder(install: &str) -> Holder {
-        Holder { install: install.into(), run: "r".into(), host: "h".into(), process: Some(process("b", "n", 1)) }
+    fn holder(installation: &str) -> Holder {
+        Holder {
+            installation: installation.into(),
+            run: "r".into(),
+            host: "h".into(),
+            process: Some(process("b", "n", 1)),
+        }
     }
 
     fn process(boot: &str, namespace: &str, number: u32) -> ProcessId {

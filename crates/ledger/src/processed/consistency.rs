@@ -55,7 +55,7 @@ impl TabRow {
 #[derive(Debug, Default)]
 pub struct ConsistencyCheck {
     done: Vec<TabRow>,
-    forgotten: Vec<TabRow>,
+    revoked: Vec<TabRow>,
     data: Vec<TabRow>,
     keyless: u64,
 }
@@ -100,7 +100,7 @@ impl ConsistencyCheck {
 
     /// Adds a row of Processed that revokes another.
     pub fn add_revocation(&mut self, key: RowDigest, version: u64) {
-        self.forgotten.push(TabRow::new(key, version, 0));
+        self.revoked.push(TabRow::new(key, version, 0));
     }
 
     /// Adds a data row; `cells` is a hash of the job's own cells in it.
@@ -145,7 +145,7 @@ impl ConsistencyCheck {
                 WriteMode::Append => {
                     // A version that was revoked and done again, as by a reprocess, still has its
                     // earlier rows.
-                    let times = versions + rows_of_key(&self.forgotten, key).len();
+                    let times = versions + rows_of_key(&self.revoked, key).len();
                     let equal = of.chunk_by(|a, b| a.hash == b.hash).filter(|equal| equal.len() > times);
                     found.doubled.extend(equal.map(|equal| (key, rows(equal))));
                 }
@@ -156,14 +156,14 @@ impl ConsistencyCheck {
 
     /// Removes the revoked rows. The revocations that matched one remain.
     fn take_back(&mut self) {
-        let Self { done, forgotten, .. } = self;
-        forgotten.sort_unstable();
+        let Self { done, revoked, .. } = self;
+        revoked.sort_unstable();
         let (mut at, mut taking) = (0, Vec::new());
         done.retain(|row| {
-            while forgotten.get(at).is_some_and(|one| one.version() < row.version()) {
+            while revoked.get(at).is_some_and(|one| one.version() < row.version()) {
                 at += 1;
             }
-            match forgotten.get(at).filter(|one| one.version() == row.version()) {
+            match revoked.get(at).filter(|one| one.version() == row.version()) {
                 Some(one) => {
                     taking.push(*one);
                     at += 1;
@@ -172,7 +172,7 @@ impl ConsistencyCheck {
                 None => true,
             }
         });
-        *forgotten = taking;
+        *revoked = taking;
         // Revocations match rows of predecessors first. Other rows of predecessors are not checked
         // here.
         done.retain(|row| row.number > 0);

@@ -37,22 +37,22 @@ pub enum KeyEvent {
 
 /// An event that can't follow a state: a programming error, never a property of the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("{step:?} can't follow {entry:?}")]
+#[error("{event:?} can't follow {from:?}")]
 pub struct IllegalTransition {
     /// The state that the version had.
-    pub entry: KeyState,
+    pub from: KeyState,
     /// The event that came.
-    pub step: KeyEvent,
+    pub event: KeyEvent,
 }
 
 impl KeyState {
     /// Returns the state after an event.
-    pub fn next(self, step: KeyEvent) -> Result<Self, IllegalTransition> {
-        match (self, step) {
+    pub fn next(self, event: KeyEvent) -> Result<Self, IllegalTransition> {
+        match (self, event) {
             (Self::Unknown | Self::Failed, KeyEvent::Admit) => Ok(Self::InHand),
             (Self::InHand, KeyEvent::Done) => Ok(Self::Done),
             (Self::InHand, KeyEvent::Fail) => Ok(Self::Failed),
-            (entry, step) => Err(IllegalTransition { entry, step }),
+            (from, event) => Err(IllegalTransition { from, event }),
         }
     }
 }

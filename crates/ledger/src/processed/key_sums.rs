@@ -2,7 +2,7 @@
 //! missing ones.
 //!
 //! In scope: the sums, their stored form, the keys in which two of them differ.
-//! Out of scope: what follows for these keys (`ledger::processed::redo_keys`).
+//! Out of scope: what follows for these keys (`ledger::processed::keys_to_reprocess`).
 //!
 //! One version of a key may count, and a user may delete its last row. Then an earlier row is left,
 //! and nothing in the tab shows that there was another. Count and checksum of all rows

@@ -1,6 +1,6 @@
 //! The failures of a job's keys: as loaded, and as this run changes them.
 //!
-//! In scope: attempts, suppressed retries, changed records, requested actions.
+//! In scope: attempts, failures that are not retried, changed records, requested actions.
 //! Out of scope: which versions are done (`processed::processed_index`), one earlier failure
 //! (`processed::prior_failure`).
 
@@ -18,11 +18,11 @@ pub(super) struct KnownFailures {
     failures: HashMap<Fingerprint, PriorFailure>,
     /// Of the keys with failures, those that this run has seen.
     seen: HashSet<Fingerprint>,
-    /// The hashes of the records of suppressed failures, as far as they were read.
+    /// The hashes of the records of failures that are not retried, as far as they were read.
     record_hashes: HashMap<Fingerprint, String>,
-    /// Suppressed failures for which this run has seen a changed record.
+    /// Failures that are not retried, for which this run has seen a changed record.
     renewed: HashSet<Fingerprint>,
-    /// Keys of suppressed failures whose deciding record was seen in this run.
+    /// Keys of failures that are not retried, whose deciding record was seen in this run.
     compared: HashSet<Fingerprint>,
     suppressed: SuppressedFailureCounts,
 }
@@ -50,8 +50,8 @@ impl KnownFailures {
         self.record_hashes = hashes.into_iter().collect();
     }
 
-    /// Makes a suppressed failure a new attempt if its record has changed. Only the first record of
-    /// a key in a run is compared.
+    /// Makes a failure that is not retried a new attempt, if its record has changed. Only the first
+    /// record of a key in a run is compared.
     pub(super) fn renew_if_changed(&mut self, key: Fingerprint, record: impl FnOnce() -> String) {
         let decides = self.compared.insert(key);
         if decides && self.record_hashes.get(&key).is_some_and(|hash| *hash != record()) {
@@ -66,7 +66,7 @@ impl KnownFailures {
     }
 
     /// Notes that this run has seen an item of the key, if the key has a failure.
-    pub(super) fn note_seen(&mut self, key: Fingerprint) {
+    pub(super) fn record_seen(&mut self, key: Fingerprint) {
         if self.failures.contains_key(&key) {
             self.seen.insert(key);
         }
@@ -78,8 +78,8 @@ impl KnownFailures {
     }
 
     /// True if this version failed before, and is not retried until the user asks for it.
-    pub(super) fn is_resting(&self, key: Fingerprint, version_hash: u64) -> bool {
-        self.failures.get(&key).is_some_and(|prior| prior.version == version_hash && prior.is_suppressed())
+    pub(super) fn is_not_retried(&self, key: Fingerprint, version_hash: u64) -> bool {
+        self.failures.get(&key).is_some_and(|prior| prior.version == version_hash && prior.is_not_retried())
     }
 
     /// Records a failure of this run. `has_row` is true if it gets a row.

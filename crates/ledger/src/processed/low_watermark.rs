@@ -11,7 +11,7 @@ pub struct LowWatermark {
     open: BTreeMap<u64, PendingSequence>,
     watermark: Option<String>,
     /// Set once an item is left to a later run: nothing after it counts.
-    is_sealed: bool,
+    is_stopped: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,30 +26,30 @@ pub struct SequenceNumber(u64);
 
 impl LowWatermark {
     /// Creates a watermark that starts where an earlier run ended.
-    pub fn new(mark: Option<String>) -> Self {
-        Self { watermark: mark, ..Self::default() }
+    pub fn new(watermark: Option<String>) -> Self {
+        Self { watermark, ..Self::default() }
     }
 
     /// Adds an item. Its cursor, if the source gave one, counts once it and all items before it are
     /// settled.
     pub fn add(&mut self, cursor: Option<String>) -> SequenceNumber {
-        let place = self.next;
+        let sequence = self.next;
         self.next += 1;
-        if !self.is_sealed {
-            self.open.insert(place, PendingSequence { cursor, is_settled: false });
+        if !self.is_stopped {
+            self.open.insert(sequence, PendingSequence { cursor, is_settled: false });
         }
-        SequenceNumber(place)
+        SequenceNumber(sequence)
     }
 
     /// Leaves the item that was added last to a later run: the watermark never passes it, so that
     /// run reads it again. What comes after it is not kept in memory.
-    pub fn leave(&mut self, place: SequenceNumber) {
-        self.is_sealed = self.is_sealed || self.open.contains_key(&place.0);
+    pub fn leave_to_next_run(&mut self, sequence: SequenceNumber) {
+        self.is_stopped = self.is_stopped || self.open.contains_key(&sequence.0);
     }
 
     /// Settles an item: done or in Failures on the store, or skipped.
-    pub fn settle(&mut self, place: SequenceNumber) {
-        if let Some(waiting) = self.open.get_mut(&place.0) {
+    pub fn settle(&mut self, sequence: SequenceNumber) {
+        if let Some(waiting) = self.open.get_mut(&sequence.0) {
             waiting.is_settled = true;
         }
         while let Some(first) = self.open.first_entry() {
@@ -64,9 +64,11 @@ impl LowWatermark {
 
     /// Returns the watermark to write if the commit settles these sequence numbers. Does not settle
     /// them: the commit may be refused, and only a part of it drafted again.
-    pub fn watermark_after(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
-        let settled =
-            self.open.iter().take_while(|(at, waiting)| waiting.is_settled || places.contains(&SequenceNumber(**at)));
+    pub fn watermark_after(&self, sequences: &HashSet<SequenceNumber>) -> Option<&str> {
+        let settled = self
+            .open
+            .iter()
+            .take_while(|(at, waiting)| waiting.is_settled || sequences.contains(&SequenceNumber(**at)));
         settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.watermark.as_deref())
     }
 }
@@ -81,16 +83,16 @@ mod tests {
         #[test]
         fn invariant_8_the_cursor_never_passes_an_unsettled_item(order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle()) {
             let mut low = LowWatermark::default();
-            let places: Vec<_> = (0..12).map(|n| low.add(Some(n.to_string()))).collect();
+            let sequences: Vec<_> = (0..12).map(|n| low.add(Some(n.to_string()))).collect();
             let mut settled = [false; 12];
             for at in order {
                 settled[at] = true;
                 let unbroken = settled.iter().take_while(|done| **done).count();
                 let expected = unbroken.checked_sub(1).map(|n| n.to_string());
                 let before = low.clone();
-                prop_assert_eq!(low.watermark_after(&HashSet::from([places[at]])), expected.as_deref(), "in a draft");
+                prop_assert_eq!(low.watermark_after(&HashSet::from([sequences[at]])), expected.as_deref(), "in a draft");
                 prop_assert_eq!(&low, &before, "a draft settles nothing");
-                low.settle(places[at]);
+                low.settle(sequences[at]);
                 prop_assert_eq!(low.watermark_after(&HashSet::new()), expected.as_deref(), "on the store");
             }
         }
@@ -100,11 +102,11 @@ mod tests {
     fn an_item_that_is_left_stops_the_mark_for_good() {
         let mut low = LowWatermark::new(Some("page 3".into()));
         let [first, left] = ["page 4", "page 5"].map(|page| low.add(Some(page.into())));
-        low.leave(left);
+        low.leave_to_next_run(left);
         let after: Vec<_> = (6..100).map(|page| low.add(Some(format!("page {page}")))).collect();
         assert_eq!(low.watermark_after(&after.iter().copied().collect()), Some("page 3"));
-        for place in after {
-            low.settle(place);
+        for sequence in after {
+            low.settle(sequence);
         }
         low.settle(first);
         assert_eq!(low.watermark_after(&HashSet::new()), Some("page 4"));
@@ -114,8 +116,8 @@ mod tests {
     #[test]
     fn items_without_a_cursor_leave_the_mark_where_it_was() {
         let mut low = LowWatermark::new(Some("page 3".into()));
-        let place = low.add(None);
-        low.settle(place);
+        let sequence = low.add(None);
+        low.settle(sequence);
         assert_eq!(low.watermark_after(&HashSet::new()), Some("page 3"));
     }
 }

@@ -8,7 +8,7 @@
 //! | What is known of failures? | `known_failures` (of all keys), `prior_failure` (of one) |
 //! | What may happen to a version of a key within a run? | `key_lifecycle` |
 //! | Which versions were processed before the current one? | `version_history` |
-//! | Which keys have lost rows? | `key_sums`, `row_gaps`, `redo_keys` |
+//! | Which keys have lost rows? | `key_sums`, `row_gaps`, `keys_to_reprocess` |
 //! | How far has the source been processed? | `low_watermark` |
 //! | Which failures are counted but not written again? | `suppressed_failures` |
 //! | Do the data tab and `Processed` agree? | `consistency` |
@@ -24,5 +24,5 @@ pub mod suppressed_failures;
 pub mod consistency;
 pub mod version_history;
 pub mod key_sums;
-pub mod redo_keys;
+pub mod keys_to_reprocess;
 pub mod row_gaps;

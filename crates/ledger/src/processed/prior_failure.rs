@@ -1,6 +1,6 @@
 //! An earlier failure of a key, as the index holds it.
 //!
-//! In scope: when it counts as suppressed, as recorded, or as renewed. Out of scope: the failure
+//! In scope: when it is not retried, counts as recorded, or as renewed. Out of scope: the failure
 //! with its record (`items::failure`).
 
 use crate::items::failure::{ActionAnswer, FailureState, RequestedAction};
@@ -35,9 +35,9 @@ pub struct PriorFailure {
 }
 
 impl PriorFailure {
-    /// True if retries are suppressed.
-    pub fn is_suppressed(&self) -> bool {
-        self.state.is_suppressed() && self.requested != Some(RequestedAction::Retry)
+    /// True if it is not retried: it is exhausted or skipped, and the user asks for no retry.
+    pub fn is_not_retried(&self) -> bool {
+        self.state.is_not_retried() && self.requested != Some(RequestedAction::Retry)
     }
 
     /// The answer that the next row of this failure gives.

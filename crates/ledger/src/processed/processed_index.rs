@@ -12,10 +12,10 @@ use std::collections::HashMap;
 use crate::items::key::{Fingerprint, Key, Version, hash_texts};
 use crate::items::write_mode::ReprocessPolicy;
 use crate::processed::key_lifecycle::{KeyEvent, KeyState};
+use crate::processed::keys_to_reprocess::KeysToReprocess;
 use crate::processed::known_failures::KnownFailures;
 use crate::processed::prior_failure::PriorFailure;
 use crate::processed::processed_set::ProcessedSet;
-use crate::processed::redo_keys::RedoKeys;
 use crate::processed::row_gaps::GapKeys;
 use crate::processed::run_versions::{LatestVersion, RunVersions};
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
@@ -31,8 +31,8 @@ pub enum Admission {
     Changed,
     /// It failed before: process it, and continue the count of attempts.
     Retry(PriorFailure),
-    /// It failed in this version, and retries are suppressed until the user asks for one.
-    Suppressed,
+    /// It failed in this version, and is not retried until the user asks for it.
+    NotRetried,
     /// Done in this version: skip it.
     Done,
     /// The same version is in hand, or was done or failed earlier in this run: skip it.
@@ -47,7 +47,7 @@ pub struct ProcessedIndex {
     done: ProcessedSet,
     of_run: RunVersions,
     failures: KnownFailures,
-    redo: RedoKeys,
+    keys_to_reprocess: KeysToReprocess,
     new_keys: u64,
 }
 
@@ -60,8 +60,8 @@ impl ProcessedIndex {
     }
 
     /// Creates an index in which nothing is done.
-    pub fn empty(again: ReprocessPolicy) -> Self {
-        Self::new(ProcessedSet::from_rows(again, Vec::new()), HashMap::new())
+    pub fn empty(reprocess_policy: ReprocessPolicy) -> Self {
+        Self::new(ProcessedSet::from_rows(reprocess_policy, Vec::new()), HashMap::new())
     }
 
     /// Adds the stored counts of unchanged failures.
@@ -73,8 +73,8 @@ impl ProcessedIndex {
 
     /// Adds keys that are to be processed again, whatever their rows say.
     #[must_use]
-    pub fn with_redo(mut self, redo: RedoKeys) -> Self {
-        self.redo = redo;
+    pub fn with_keys_to_reprocess(mut self, keys_to_reprocess: KeysToReprocess) -> Self {
+        self.keys_to_reprocess = keys_to_reprocess;
         self
     }
 
@@ -86,12 +86,12 @@ impl ProcessedIndex {
     }
 
     /// Returns the keys that remain to be processed again after these are done.
-    pub fn redo_after<'k>(&self, done: impl Iterator<Item = &'k Key>) -> RedoKeys {
-        let mut redo = self.redo.clone();
-        if redo.keys() > 0 {
-            done.for_each(|key| redo.remove(key.fingerprint()));
+    pub fn keys_to_reprocess_after<'k>(&self, done: impl Iterator<Item = &'k Key>) -> KeysToReprocess {
+        let mut keys_to_reprocess = self.keys_to_reprocess.clone();
+        if keys_to_reprocess.count_keys() > 0 {
+            done.for_each(|key| keys_to_reprocess.remove(key.fingerprint()));
         }
-        redo
+        keys_to_reprocess
     }
 
     /// True if a loaded version of the key whose fingerprint starts with these 64 bits is done.
@@ -110,16 +110,16 @@ impl ProcessedIndex {
     }
 
     /// Returns the number of done keys, including those of this run.
-    pub fn keys(&self) -> u64 {
-        self.done.keys() as u64 + self.new_keys
+    pub fn count_keys(&self) -> u64 {
+        self.done.count_keys() as u64 + self.new_keys
     }
 
-    /// Admits an item by its record's hash. For a suppressed failure, a changed record is a new
-    /// attempt. The first of several records in one source decides. Otherwise each of two bad
+    /// Admits an item by its record's hash. If its failure is not retried, a changed record
+    /// is a new attempt. The first of several records in one source decides. Otherwise each of two bad
     /// records would be a new attempt beside the other, in each run.
     pub fn admit_record(&mut self, key: &Key, version: &Version, record: impl FnOnce() -> String) -> Admission {
         let (fingerprint, of) = (key.fingerprint(), self.policy().version_hash(version));
-        if self.failures.is_resting(fingerprint, of) && !self.has(fingerprint, of) {
+        if self.failures.is_not_retried(fingerprint, of) && !self.has(fingerprint, of) {
             self.failures.renew_if_changed(fingerprint, record);
         }
         self.admit(key, version)
@@ -128,12 +128,12 @@ impl ProcessedIndex {
     /// Admits an item or returns why it is skipped.
     pub fn admit(&mut self, key: &Key, version: &Version) -> Admission {
         let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
-        self.failures.note_seen(fingerprint);
+        self.failures.record_seen(fingerprint);
         if self.has(fingerprint, hash) {
             return Admission::Done;
         }
-        if self.failures.is_resting(fingerprint, hash) {
-            return Admission::Suppressed;
+        if self.failures.is_not_retried(fingerprint, hash) {
+            return Admission::NotRetried;
         }
         let before = self.of_run.state_of((fingerprint, hash));
         match before.next(KeyEvent::Admit) {
@@ -154,7 +154,7 @@ impl ProcessedIndex {
     pub fn on_done(&mut self, key: &Key, version: &Version) {
         let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
         self.new_keys += u64::from(!self.has_fingerprint(fingerprint));
-        self.redo.remove(fingerprint);
+        self.keys_to_reprocess.remove(fingerprint);
         self.done.add_version_text(fingerprint, &version.0);
         self.of_run.advance((fingerprint, hash), KeyEvent::Done, self.policy());
         // If every version counts and the job has no version expression, a key can't come a second
@@ -190,7 +190,7 @@ impl ProcessedIndex {
     /// time.
     pub fn change_id(&self, key: &Key, version: &Version) -> Option<String> {
         let (fingerprint, to) = (key.fingerprint(), self.policy().version_hash(version));
-        if let Some(commit) = self.redo.commit_of_loss(fingerprint) {
+        if let Some(commit) = self.keys_to_reprocess.commit_of_loss(fingerprint) {
             // The row that it follows is gone.
             return Some(format!("again after commit {commit}"));
         }
@@ -228,7 +228,7 @@ impl ProcessedIndex {
     /// Replaces the loaded data with a newer load. Versions that the load settles are dropped, and
     /// failures that it does not contain yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
-        let Self { done, mut failures, redo, .. } = fresh;
+        let Self { done, mut failures, keys_to_reprocess, .. } = fresh;
         self.of_run.rebase(|(fingerprint, hash), state| {
             let is_unsettled = matches!(state, KeyState::InHand | KeyState::Failed) && !done.has(fingerprint, hash);
             if let (true, KeyState::Failed, Some(prior)) = (is_unsettled, state, self.failures.get(fingerprint)) {
@@ -237,7 +237,7 @@ impl ProcessedIndex {
             is_unsettled
         });
         self.failures.rebase(failures);
-        self.redo = redo;
+        self.keys_to_reprocess = keys_to_reprocess;
         self.new_keys = 0;
         self.done = done;
     }
@@ -250,7 +250,7 @@ impl ProcessedIndex {
         if let Some(prior) = self.failures.get(fingerprint) {
             parts.push(format!("{} {} {}", prior.state.as_str(), prior.version, prior.last_seen));
         }
-        parts.extend(self.redo.commit_of_loss(fingerprint).map(|commit| format!("again after {commit}")));
+        parts.extend(self.keys_to_reprocess.commit_of_loss(fingerprint).map(|commit| format!("again after {commit}")));
         let digest = hash_texts(&parts.iter().map(String::as_str).collect::<Vec<_>>());
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
@@ -272,7 +272,7 @@ impl ProcessedIndex {
     /// are left. If versions are ordered, one older than those rows is not.
     fn is_to_redo(&self, fingerprint: Fingerprint, hash: u64) -> bool {
         let is_older = self.policy() == ReprocessPolicy::OnNewer && hash < self.newest_version(fingerprint);
-        self.redo.commit_of_loss(fingerprint).is_some() && !is_older
+        self.keys_to_reprocess.commit_of_loss(fingerprint).is_some() && !is_older
     }
 
     /// Returns the hash of the version that was done last, or of the newest one if versions are
@@ -298,13 +298,13 @@ impl ProcessedIndex {
     /// True if a new version of the key rewrites a row that no person has asked to be made again.
     pub fn rewrites_row(&self, key: &Key) -> bool {
         let fingerprint = key.fingerprint();
-        self.has_fingerprint(fingerprint) && self.redo.commit_of_loss(fingerprint).is_none()
+        self.has_fingerprint(fingerprint) && self.keys_to_reprocess.commit_of_loss(fingerprint).is_none()
     }
 
     /// True if `admit` would let this version be processed, unless it was admitted in this run.
     pub fn would_admit(&self, key: &Key, version: &Version) -> bool {
         let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
-        !self.has(fingerprint, hash) && !self.failures.is_resting(fingerprint, hash)
+        !self.has(fingerprint, hash) && !self.failures.is_not_retried(fingerprint, hash)
     }
 
     /// True if `admit_record` would let this version be processed, unless it was admitted in this

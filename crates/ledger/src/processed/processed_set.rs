@@ -16,7 +16,7 @@ pub type VersionTexts = HashMap<Fingerprint, Vec<String>>;
 /// The processed set as loaded, sorted: each done version of a key, or the one that counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessedSet {
-    again: ReprocessPolicy,
+    reprocess_policy: ReprocessPolicy,
     rows: Vec<(Fingerprint, u64)>,
     keys: usize,
     /// Keys with revocations, sorted: they may have rows although they are not done.
@@ -29,13 +29,13 @@ pub struct ProcessedSet {
 
 impl ProcessedSet {
     /// Creates a set from (key, version hash) in the order in which they were done. The hashes are
-    /// those of `again`.
-    pub fn from_rows(again: ReprocessPolicy, mut rows: Vec<(Fingerprint, u64)>) -> Self {
-        match again {
+    /// those of `reprocess_policy`.
+    pub fn from_rows(reprocess_policy: ReprocessPolicy, mut rows: Vec<(Fingerprint, u64)>) -> Self {
+        match reprocess_policy {
             ReprocessPolicy::EachVersion | ReprocessPolicy::OnNewer => rows.sort_unstable(),
             ReprocessPolicy::OnChange => rows.sort_by_key(|row| row.0),
         }
-        if again == ReprocessPolicy::EachVersion {
+        if reprocess_policy == ReprocessPolicy::EachVersion {
             rows.dedup();
         } else {
             // The last row of a key counts: the one done last, or the newest version. `dedup` keeps
@@ -46,7 +46,7 @@ impl ProcessedSet {
         }
         rows.shrink_to_fit();
         let keys = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys, revoked: Vec::new(), ..Self::default() }
+        Self { reprocess_policy, rows, keys, revoked: Vec::new(), ..Self::default() }
     }
 
     /// Creates a set from rows with the change that wrote each. `changes` has one entry per row, or
@@ -56,14 +56,14 @@ impl ProcessedSet {
     /// Beside the rows and their changes it takes two bytes a row: a load of a million keys has little
     /// room.
     pub fn from_changes(
-        again: ReprocessPolicy,
+        reprocess_policy: ReprocessPolicy,
         mut rows: Vec<(Fingerprint, u64)>,
         changes: Vec<VersionUse>,
         revoked: Vec<(Fingerprint, u64)>,
         gaps: GapKeys,
     ) -> Self {
-        if again != ReprocessPolicy::OnChange {
-            return Self::with_revoked(again, rows, revoked);
+        if reprocess_policy != ReprocessPolicy::OnChange {
+            return Self::with_revoked(reprocess_policy, rows, revoked);
         }
         let keys = sort_keys(&revoked);
         let mut owed = PendingRevocations::new(revoked);
@@ -96,12 +96,12 @@ impl ProcessedSet {
         rows.dedup();
         rows.shrink_to_fit();
         let count = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys: count, revoked: keys, history: history.shrink_to_fit(), texts: None }
+        Self { reprocess_policy, rows, keys: count, revoked: keys, history: history.shrink_to_fit(), texts: None }
     }
 
     /// Creates a set in which each entry of `revoked` has revoked one of the rows.
     pub fn with_revoked(
-        again: ReprocessPolicy,
+        reprocess_policy: ReprocessPolicy,
         mut rows: Vec<(Fingerprint, u64)>,
         revoked: Vec<(Fingerprint, u64)>,
     ) -> Self {
@@ -110,7 +110,7 @@ impl ProcessedSet {
             let mut owed = PendingRevocations::new(revoked);
             rows.retain(|row| !owed.is_revoked_by_next(*row));
         }
-        Self { revoked: keys, ..Self::from_rows(again, rows) }
+        Self { revoked: keys, ..Self::from_rows(reprocess_policy, rows) }
     }
 
     /// Adds the texts of versions, if they are kept.
@@ -133,7 +133,7 @@ impl ProcessedSet {
 
     /// Returns the reprocess policy, by which the hashes of versions are made.
     pub fn policy(&self) -> ReprocessPolicy {
-        self.again
+        self.reprocess_policy
     }
 
     /// Returns the earlier versions of the keys; empty unless one version counts.
@@ -153,7 +153,7 @@ impl ProcessedSet {
 
     /// True if this version is done, or need not be done because of a newer one.
     pub fn has(&self, key: Fingerprint, version: u64) -> bool {
-        match self.again {
+        match self.reprocess_policy {
             ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => {
                 self.rows.binary_search(&(key, version)).is_ok()
             }
@@ -165,7 +165,7 @@ impl ProcessedSet {
     }
 
     /// Returns the number of done keys.
-    pub fn keys(&self) -> usize {
+    pub fn count_keys(&self) -> usize {
         self.keys
     }
 

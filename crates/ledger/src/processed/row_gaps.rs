@@ -24,13 +24,13 @@ const MAX_DECODED_KEYS: usize = 3_500;
 pub struct GapKeys {
     keys: BTreeSet<u64>,
     /// Any key with rows from before this commit may have lost some.
-    pub before: Option<u64>,
+    pub any_key_before_commit: Option<u64>,
 }
 
 impl GapKeys {
     /// Returns a set that contains any key.
     pub fn any_key() -> Self {
-        Self { before: Some(u64::MAX), ..Self::default() }
+        Self { any_key_before_commit: Some(u64::MAX), ..Self::default() }
     }
 
     /// Adds the key whose fingerprint starts with these 64 bits; its remaining rows were written
@@ -46,22 +46,22 @@ impl GapKeys {
 
     /// Adds any key with rows from before this commit.
     pub fn add_any_before(&mut self, commit: u64) {
-        self.before = self.before.max(Some(commit));
+        self.any_key_before_commit = self.any_key_before_commit.max(Some(commit));
     }
 
     /// Adds the set of a predecessor spreadsheet.
     pub fn add_predecessor(&mut self, left: &Self) {
         self.keys.extend(&left.keys);
-        if left.before.is_some() {
+        if left.any_key_before_commit.is_some() {
             // Its rows count as rows of commit 0 (`keep_gaps` of `store::tabs::processed`).
-            self.before = self.before.or(Some(1));
+            self.any_key_before_commit = self.any_key_before_commit.or(Some(1));
         }
     }
 
     /// True if a key may have lost rows; `first` is the commit of its first row, if it has rows.
     pub fn has(&self, key: Fingerprint, first: Option<u64>) -> bool {
         self.keys.contains(&cut_key_prefix(key.0))
-            || first.zip(self.before).is_some_and(|(first, before)| first < before)
+            || first.zip(self.any_key_before_commit).is_some_and(|(first, before)| first < before)
     }
 
     /// Encodes the named keys as text; `None` if there are none.
@@ -71,9 +71,9 @@ impl GapKeys {
     }
 
     /// Decodes the text, with the commit before which any key counts; invalid parts are skipped.
-    pub fn read(text: &str, before: Option<u64>) -> Self {
+    pub fn read(text: &str, any_key_before_commit: Option<u64>) -> Self {
         let prefixes = text.split_ascii_whitespace().filter_map(|prefix| u64::from_str_radix(prefix, 16).ok());
-        Self { keys: prefixes.take(MAX_DECODED_KEYS).collect(), before }
+        Self { keys: prefixes.take(MAX_DECODED_KEYS).collect(), any_key_before_commit }
     }
 }
 

@@ -106,7 +106,7 @@ pub fn encode_failure_row(failure: &Failure) -> Vec<Cell> {
         Cell::DateTime(failure.last_seen.serial()),
         Cell::text(run_cell(&failure.run, failure.order)),
         Cell::text(failure.state.as_str()),
-        Cell::text(&*failure.place),
+        Cell::text(&*failure.position),
         Cell::text(&*failure.version.0),
         Cell::Empty,
         failure.answered.map_or(Cell::Empty, |answer| Cell::text(answer.as_str())),
@@ -115,9 +115,9 @@ pub fn encode_failure_row(failure: &Failure) -> Vec<Cell> {
     let before = row.len();
     row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
     // The hash shows whether the source yields another record, even if the record is not kept.
-    if let Some(mark) = record_hash_of(&failure.payload, failure.has_whole_record) {
+    if let Some(hash) = record_hash_of(&failure.payload, failure.has_whole_record) {
         row.resize(before + PAYLOAD_CELLS, Cell::Empty);
-        row.push(Cell::text(mark));
+        row.push(Cell::text(hash));
     }
     row
 }
@@ -157,7 +157,7 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
         order,
         state: FailureState::from_cell(&text("state")),
         answered: ActionAnswer::parse(&text("answered")),
-        place: text("where"),
+        position: text("where"),
         has_whole_record: text("retryable") == "yes" && !payload.is_empty(),
         payload,
     })
@@ -264,7 +264,7 @@ mod tests {
             order: Some(RowOrder { commit: 17, turn: 1, term: Fence(3) }),
             state: FailureState::Exhausted,
             answered: Some(ActionAnswer::NotUnderstood),
-            place: "f.csv:3 (record 2)".into(),
+            position: "f.csv:3 (record 2)".into(),
             payload,
             has_whole_record: true,
         };

@@ -71,7 +71,7 @@ pub enum Event {
         /// Its key, or `#` and a hash.
         key: Key,
         /// File, line and record number.
-        place: String,
+        position: String,
         /// `source`, `item`, or the step's name.
         step: String,
         /// The error message.
@@ -210,7 +210,7 @@ pub struct RunReport {
     /// Keys that the source yielded more than once with different content.
     pub repeats: RepeatedKeys,
     /// The policy that decides which record of a key counts.
-    pub again: ReprocessPolicy,
+    pub reprocess_policy: ReprocessPolicy,
     /// Items that became done and made no row.
     pub rowless: u64,
     /// Changes of existing rows that are held back; in a plan, those that a run would hold.

@@ -145,7 +145,7 @@ impl FilledFields {
     }
 
     /// Returns the number of records.
-    pub fn records(&self) -> u64 {
+    pub fn count_records(&self) -> u64 {
         self.records
     }
 

@@ -7,7 +7,7 @@ use crate::runs::held_changes::ChangeHash;
 
 /// Keys with the versions to which they go, while they are collected.
 #[derive(Debug, Default)]
-pub struct ItemsInView {
+pub struct ForeseenItemsBuilder {
     hashes: Vec<u64>,
 }
 
@@ -17,7 +17,7 @@ pub struct ForeseenItems {
     hashes: Vec<u64>,
 }
 
-impl ItemsInView {
+impl ForeseenItemsBuilder {
     /// Adds an item.
     pub fn add(&mut self, item: ChangeHash) {
         self.hashes.push(item.prefix());
@@ -47,7 +47,7 @@ mod tests {
     #[test]
     fn a_key_is_foreseen_in_the_version_that_was_read() {
         let item = |key, version| ChangeHash::new(Fingerprint(key, 0), version);
-        let mut view = ItemsInView::default();
+        let mut view = ForeseenItemsBuilder::default();
         for seen in [item(3, 1), item(1, 1), item(2, 7)] {
             view.add(seen);
         }

@@ -245,14 +245,14 @@ pub struct HoldSettings {
     /// What the command line approves.
     pub approval: Approval,
     /// True for a plan: nothing is held back, and the report says what a run would hold.
-    pub predicts: bool,
+    pub is_dry_run: bool,
     /// True if people can approve in the tab Jobs.
     pub has_jobs_tab: bool,
 }
 
 /// What is known before a run changes existing rows.
 #[derive(Debug, Clone, Copy)]
-pub struct HoldQuestion<'a> {
+pub struct HoldInput<'a> {
     /// The changes that the run would make.
     pub changes: ChangeSet,
     /// Keys that are done.
@@ -284,8 +284,8 @@ pub enum HoldVerdict {
 }
 
 /// Decides whether a run makes its changes.
-pub fn decide_hold(question: &HoldQuestion<'_>) -> HoldVerdict {
-    let HoldQuestion { changes, keys, earlier, request, .. } = *question;
+pub fn decide_hold(question: &HoldInput<'_>) -> HoldVerdict {
+    let HoldInput { changes, keys, earlier, request, .. } = *question;
     let over = question.limit.filter(|limit| limit.is_exceeded(changes.changes, keys));
     let over = over.map(|limit| format!("{} of {keys} rows would change; max_changed is {limit}", changes.changes));
     let reasons: Vec<String> = question.violations.iter().cloned().chain(over).collect();

@@ -73,7 +73,8 @@ pub struct StepResult {
     /// The record as the source yielded it, as JSON.
     pub record: Value,
     /// Its position in the source.
-    pub place: String,
+    #[serde(rename = "place")]
+    pub position: String,
 }
 
 /// A decoded journal.
@@ -186,8 +187,8 @@ mod tests {
     use super::*;
 
     fn result(key: &str) -> StepResult {
-        let [key, version, shown, place] = [key, "1", "new", "f:1"].map(str::to_owned);
-        StepResult { key, version, shown, values: vec![json!({"a": 1})], record: json!({"id": 1}), place }
+        let [key, version, shown, position] = [key, "1", "new", "f:1"].map(str::to_owned);
+        StepResult { key, version, shown, values: vec![json!({"a": 1})], record: json!({"id": 1}), position }
     }
 
     fn written(results: &[StepResult]) -> Vec<u8> {

@@ -9,7 +9,7 @@
 //! | Which messages about what lasts were reported? | `reported_messages` |
 //! | What is a run expected to yield? | `expectation` |
 //! | Which fields of the source are empty now? | `filled_fields` |
-//! | What do runs usually yield? | `learned_band` |
+//! | What do runs usually yield? | `usual_counts` |
 //! | When are changes of existing rows held back? | `held_changes` |
 //! | Which items did the forecast of a run see? | `foreseen_items` |
 //! | How are results journalled until they are on the sheet? | `journal` |
@@ -25,7 +25,7 @@ pub mod event;
 pub mod reported_messages;
 pub mod expectation;
 pub mod filled_fields;
-pub mod learned_band;
+pub mod usual_counts;
 pub mod journal;
 pub mod schedule_history;
 pub mod capacity;

@@ -36,7 +36,7 @@ pub struct Predecessors {
     /// The time zone of data timestamps.
     pub timezone: Option<String>,
     /// The low watermark in the source.
-    pub cursor: Option<String>,
+    pub low_watermark: Option<String>,
     /// The state of alerts.
     pub alerts: Option<String>,
     /// What the job remembers of its occurrences.
@@ -46,11 +46,11 @@ pub struct Predecessors {
 impl Predecessors {
     /// Collects what a job takes along from the spreadsheet with this id.
     pub fn from_state(state: &State, spreadsheet: &str) -> Self {
-        let previous = std::iter::once(spreadsheet.to_owned()).chain(state.previous.iter().cloned());
+        let previous = std::iter::once(spreadsheet.to_owned()).chain(state.predecessors.iter().cloned());
         Self {
             previous: previous.collect(),
             timezone: state.timezone.clone(),
-            cursor: state.cursor.clone(),
+            low_watermark: state.low_watermark.clone(),
             alerts: state.alerts.clone(),
             schedule: state.schedule.clone(),
         }
@@ -61,15 +61,15 @@ impl Rollover {
     /// Changes the state that this run's commits write.
     pub fn apply(&self, state: &mut State) {
         match self {
-            Self::FirstRun(predecessors) if state.previous != predecessors.previous => {
-                state.previous.clone_from(&predecessors.previous);
+            Self::FirstRun(predecessors) if state.predecessors != predecessors.previous => {
+                state.predecessors.clone_from(&predecessors.previous);
                 state.timezone.clone_from(&predecessors.timezone);
-                state.cursor.clone_from(&predecessors.cursor);
+                state.low_watermark.clone_from(&predecessors.low_watermark);
                 state.alerts.clone_from(&predecessors.alerts);
                 state.schedule.clone_from(&predecessors.schedule);
             }
             Self::FirstRun(_) => {}
-            Self::LastRun(next) => state.next = Some(next.clone()),
+            Self::LastRun(next) => state.successor = Some(next.clone()),
         }
     }
 }
@@ -80,17 +80,18 @@ mod tests {
 
     #[test]
     fn the_new_state_and_the_old_one_name_each_other() {
-        let old = State { previous: vec!["first".into()], timezone: Some("Europe/Berlin".into()), ..State::default() };
+        let old =
+            State { predecessors: vec!["first".into()], timezone: Some("Europe/Berlin".into()), ..State::default() };
         let mut new = State::default();
         Rollover::FirstRun(Predecessors::from_state(&old, "second")).apply(&mut new);
         assert_eq!(
-            (new.previous.as_slice(), new.next.as_deref()),
+            (new.predecessors.as_slice(), new.successor.as_deref()),
             (&["second".to_owned(), "first".to_owned()][..], None)
         );
         assert_eq!(new.timezone, old.timezone);
         let mut sealed = old.clone();
         Rollover::LastRun("third".into()).apply(&mut sealed);
-        assert_eq!((sealed.next.as_deref(), sealed.previous), (Some("third"), old.previous));
+        assert_eq!((sealed.successor.as_deref(), sealed.predecessors), (Some("third"), old.predecessors));
     }
 
     #[test]
@@ -98,8 +99,8 @@ mod tests {
         let rollover = Rollover::FirstRun(Predecessors { previous: vec!["a".into()], ..Predecessors::default() });
         let mut state = State::default();
         rollover.apply(&mut state);
-        state.cursor = Some("page 3".into());
+        state.low_watermark = Some("page 3".into());
         rollover.apply(&mut state);
-        assert_eq!(state.cursor.as_deref(), Some("page 3"));
+        assert_eq!(state.low_watermark.as_deref(), Some("page 3"));
     }
 }

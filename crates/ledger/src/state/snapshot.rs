@@ -9,8 +9,8 @@ use crate::items::write_mode::ReprocessPolicy;
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Lease};
 use crate::processed::key_sums::KeySums;
+use crate::processed::keys_to_reprocess::KeysToReprocess;
 use crate::processed::processed_index::ProcessedIndex;
-use crate::processed::redo_keys::RedoKeys;
 use crate::processed::row_gaps::GapKeys;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
@@ -91,20 +91,20 @@ impl Definition {
     /// Returns the parts that differ from `kept` in a way that would process items again, in words
     /// for messages.
     pub fn changed_parts(&self, kept: &Self) -> Vec<&'static str> {
-        let mut moved = Vec::new();
+        let mut changed = Vec::new();
         if self.key != kept.key {
-            moved.push("key");
+            changed.push("key");
         }
         if self.tab != kept.tab {
-            moved.push("tab");
+            changed.push("tab");
         }
         if self.spreadsheet != kept.spreadsheet {
-            moved.push("spreadsheet");
+            changed.push("spreadsheet");
         }
         if self.mode != kept.mode {
-            moved.push("mode");
+            changed.push("mode");
         }
-        moved
+        changed
     }
 }
 
@@ -120,7 +120,7 @@ pub struct State {
     /// Checksum of Processed as of this head.
     pub processed: RowChecksum,
     /// The low watermark in the source.
-    pub cursor: Option<String>,
+    pub low_watermark: Option<String>,
     /// The job's definition.
     pub definition: Definition,
     /// The column of the data tab that carries the key.
@@ -128,7 +128,7 @@ pub struct State {
     /// The job's own columns of the data tab, in the order in which they were added.
     pub columns: Vec<String>,
     /// The columns among them that users had deleted when this state was written.
-    pub deleted: Vec<String>,
+    pub deleted_columns: Vec<String>,
     /// The time zone of data timestamps, an IANA name.
     pub timezone: Option<String>,
     /// The run that holds the lease, as of this commit. A later run reports it if this one
@@ -139,22 +139,22 @@ pub struct State {
     /// How often unchanged failures failed since their row was written.
     pub suppressed_failures: SuppressedFailureCounts,
     /// Runs that revoked keys for a reprocess that is not complete.
-    pub forced: Vec<String>,
+    pub reprocess_runs: Vec<String>,
     /// The job's predecessor spreadsheets, the latest first: their keys count.
-    pub previous: Vec<String>,
+    pub predecessors: Vec<String>,
     /// The successor spreadsheet; `None` while the job is active in this one.
-    pub next: Option<String>,
+    pub successor: Option<String>,
     /// Power sums of the keys of all rows in Processed as of this head. `None` if each version of a
     /// key counts, or if they are unknown.
     pub key_sums: Option<KeySums>,
     /// Keys to process again, because users deleted rows of them.
-    pub redo: RedoKeys,
+    pub keys_to_reprocess: KeysToReprocess,
     /// Keys whose history may be incomplete, because rows of Processed were removed.
     pub gaps: GapKeys,
     /// What a scheduled job remembers of its occurrences; `None` for other jobs.
     pub schedule: Option<ScheduleHistory>,
     /// How often the fields of the source were filled in earlier runs.
-    pub filled: FillShares,
+    pub field_fill_shares: FillShares,
     /// The lasting warnings of the last run.
     pub warnings: ReportedMessages,
     /// Changes of existing rows that a run has held back, or that are approved.
@@ -163,7 +163,7 @@ pub struct State {
     pub answered_cells: ReportedMessages,
     /// At-most-once jobs: items whose steps had begun, or were about to, when this state was
     /// written.
-    pub begun: Vec<(Key, Version)>,
+    pub start_markers: Vec<(Key, Version)>,
 }
 
 impl State {
@@ -186,14 +186,14 @@ pub struct Snapshot {
     /// Processed keys and failures.
     pub processed_index: ProcessedIndex,
     /// The existing data tabs, with their columns.
-    pub tables: Vec<(String, Vec<String>)>,
+    pub data_tabs: Vec<(String, Vec<String>)>,
     /// The job's own columns of the data tab that users deleted.
     pub deleted_columns: Vec<String>,
     /// Manual edits that the loader did not expect.
     pub anomalies: Vec<Anomaly>,
     /// The predecessor that the job has not left yet, if a rollover to this spreadsheet is
     /// incomplete.
-    pub not_yet_left: Option<String>,
+    pub active_predecessor: Option<String>,
 }
 
 /// An unexpected manual edit in a tab.
@@ -305,13 +305,13 @@ pub struct LoadReport {
     /// The spreadsheet's id, part of the definition and of idempotency keys.
     pub spreadsheet: String,
     /// The data tabs that exist before the job's first run, with their columns.
-    pub tables: Vec<(String, Vec<String>)>,
+    pub data_tabs: Vec<(String, Vec<String>)>,
     /// The first rows of the data tab, if it exists and the job has never written to it.
     pub first_rows: Option<FirstRows>,
     /// The time zone of the spreadsheet.
     pub timezone: Option<String>,
     /// When a done key is processed again.
-    pub again: ReprocessPolicy,
+    pub reprocess_policy: ReprocessPolicy,
     /// The service's time of the load.
     pub service_time: Timestamp,
     /// What people ask of the job in the tab Jobs.

@@ -14,7 +14,7 @@ use crate::items::key::{Key, Version};
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
 use crate::processed::key_sums::KeySums;
-use crate::processed::redo_keys::RedoKeys;
+use crate::processed::keys_to_reprocess::KeysToReprocess;
 use crate::processed::row_gaps::GapKeys;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::filled_fields::FillShares;
@@ -36,7 +36,7 @@ pub fn encode_state(state: &State) -> Vec<(String, String)> {
         ("job", state.job.clone()),
         ("head", state.head.map(|head| head.to_string()).unwrap_or_default()),
         ("fence", lease.fence.to_string()),
-        ("holder install", holder.install),
+        ("holder install", holder.installation),
         ("holder run", holder.run),
         ("holder host", holder.host),
         ("holder process", holder.process.map(|process| process.to_string()).unwrap_or_default()),
@@ -44,7 +44,7 @@ pub fn encode_state(state: &State) -> Vec<(String, String)> {
         ("lease until", lease.until.to_string()),
         ("processed count", state.processed.count.to_string()),
         ("processed sum", state.processed.sum.to_string()),
-        ("cursor", optional(&state.cursor)),
+        ("cursor", optional(&state.low_watermark)),
         ("spreadsheet", state.definition.spreadsheet.clone()),
         ("tab", state.definition.tab.clone()),
         ("mode", state.definition.mode.clone()),
@@ -52,22 +52,22 @@ pub fn encode_state(state: &State) -> Vec<(String, String)> {
         ("definition", state.definition.hash.clone()),
         ("key column", optional(&state.key_column)),
         ("columns", encode_columns(&state.columns)),
-        ("columns deleted", encode_columns(&state.deleted)),
+        ("columns deleted", encode_columns(&state.deleted_columns)),
         ("timezone", optional(&state.timezone)),
         ("alerts", optional(&state.alerts)),
         ("failures again", state.suppressed_failures.text()),
-        ("begun", encode_begun_versions(&state.begun)),
-        ("forced", state.forced.join(" ")),
-        ("previous spreadsheets", state.previous.join(" ")),
-        ("next spreadsheet", optional(&state.next)),
+        ("begun", encode_begun_versions(&state.start_markers)),
+        ("forced", state.reprocess_runs.join(" ")),
+        ("previous spreadsheets", state.predecessors.join(" ")),
+        ("next spreadsheet", optional(&state.successor)),
     ];
     // Rarely used fields get a row only if they are set.
     pairs.extend(state.key_sums.map(|sums| ("processed keys", sums.text())));
-    pairs.extend((!state.redo.is_empty()).then(|| ("to do again", state.redo.text())));
-    pairs.extend(state.gaps.before.map(|commit| ("pruned by commit", commit.to_string())));
+    pairs.extend((!state.keys_to_reprocess.is_empty()).then(|| ("to do again", state.keys_to_reprocess.text())));
+    pairs.extend(state.gaps.any_key_before_commit.map(|commit| ("pruned by commit", commit.to_string())));
     pairs.extend(state.gaps.text().map(|keys| ("pruned keys", keys)));
     pairs.extend(state.schedule.as_ref().map(|history| ("schedule", history.text())));
-    pairs.extend(state.filled.text().map(|shares| ("fields filled", shares)));
+    pairs.extend(state.field_fill_shares.text().map(|shares| ("fields filled", shares)));
     pairs.extend(state.warnings.text().map(|hashes| ("warnings reported", hashes)));
     pairs.extend(state.held.as_ref().map(|plan| ("held", plan.text())));
     pairs.extend(state.answered_cells.text().map(|cells| ("cells answered", cells)));
@@ -159,7 +159,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
     }
     let head: HeadId = fields.text("head").parse().map_err(|_| fields.make_error("head", "a head id"))?;
     let holder = Holder {
-        install: fields.text("holder install").to_owned(),
+        installation: fields.text("holder install").to_owned(),
         run: fields.text("holder run").to_owned(),
         host: fields.text("holder host").to_owned(),
         // Absent in states of an earlier version, and invalid after a manual edit: then it is
@@ -184,28 +184,28 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         head: Some(head),
         lease,
         processed: RowChecksum { count: fields.number("processed count")?, sum: fields.number("processed sum")? },
-        cursor: fields.optional_text("cursor"),
+        low_watermark: fields.optional_text("cursor"),
         definition,
         key_column: fields.optional_text("key column").map(|name| trim_header(&name).to_owned()),
         columns: deduplicate_headers(serde_json::from_str(fields.text("columns")).unwrap_or_default()),
-        deleted: deduplicate_headers(serde_json::from_str(fields.text("columns deleted")).unwrap_or_default()),
+        deleted_columns: deduplicate_headers(serde_json::from_str(fields.text("columns deleted")).unwrap_or_default()),
         timezone: fields.optional_text("timezone"),
         run: read_run(&fields)?,
         alerts: fields.optional_text("alerts"),
         suppressed_failures: SuppressedFailureCounts::read(fields.text("failures again")),
-        begun: read_begun(fields.text("begun")),
-        forced: fields.split_text("forced"),
+        start_markers: read_begun(fields.text("begun")),
+        reprocess_runs: fields.split_text("forced"),
         key_sums: KeySums::read(fields.text("processed keys")),
-        redo: RedoKeys::read(fields.text("to do again")),
+        keys_to_reprocess: KeysToReprocess::read(fields.text("to do again")),
         gaps: GapKeys::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
         schedule: ScheduleHistory::read(fields.text("schedule"))
             .map_err(|_| fields.make_error("schedule", "the history of a schedule"))?,
-        filled: FillShares::read(fields.text("fields filled")),
+        field_fill_shares: FillShares::read(fields.text("fields filled")),
         warnings: ReportedMessages::read(fields.text("warnings reported")),
         held: HeldPlan::read(fields.text("held")),
         answered_cells: ReportedMessages::read(fields.text("cells answered")),
-        previous: fields.split_text("previous spreadsheets"),
-        next: fields.optional_text("next spreadsheet"),
+        predecessors: fields.split_text("previous spreadsheets"),
+        successor: fields.optional_text("next spreadsheet"),
     })
 }
 
@@ -280,19 +280,19 @@ mod tests {
 
     fn state() -> State {
         let process = ProcessId { boot: "b1".into(), namespace: "4026531836".into(), number: 7, started: 99 };
-        let holder = Holder { install: "i1".into(), run: "r1".into(), host: "h1".into(), process: Some(process) };
+        let holder = Holder { installation: "i1".into(), run: "r1".into(), host: "h1".into(), process: Some(process) };
         State {
             job: "quakes".into(),
             head: Some(HeadId { commit: 12, nonce: 34 }),
             lease: Lease { fence: Fence(3), holder: Some(holder), since: Timestamp(1_000), until: Timestamp(301_000) },
             processed: RowChecksum { count: 5, sum: u64::MAX },
-            cursor: Some("page 7".into()),
+            low_watermark: Some("page 7".into()),
             definition: Definition { tab: "Quakes".into(), key: ".id".into(), ..Definition::default() },
             columns: vec!["id".into(), "a \"b\"".into()],
             gaps: GapKeys::read("0123456789ab", Some(11)),
             key_sums: Some(KeySums::default()),
-            redo: RedoKeys::read("0123456789ab:12 ?:3"),
-            deleted: vec!["a \"b\"".into()],
+            keys_to_reprocess: KeysToReprocess::read("0123456789ab:12 ?:3"),
+            deleted_columns: vec!["a \"b\"".into()],
             key_column: Some("id".into()),
             timezone: Some("Europe/Berlin".into()),
             run: Some(Run {
@@ -309,17 +309,17 @@ mod tests {
                     Timestamp(999),
                 )
             }),
-            filled: FillShares::read("{\"note\":12}"),
+            field_fill_shares: FillShares::read("{\"note\":12}"),
             warnings: ReportedMessages::read("0123abcd fedc4321"),
             held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
             answered_cells: ReportedMessages::from_messages(&["\"soon\" in silence until".to_owned()]),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
             suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),
-            forced: vec!["r0".into(), "r1".into()],
-            previous: vec!["1Second".into(), "1First".into()],
-            next: Some("1Fourth".into()),
-            begun: vec![(Key::new("a \"b\"").expect("a key"), Version("7".into()))],
+            reprocess_runs: vec!["r0".into(), "r1".into()],
+            predecessors: vec!["1Second".into(), "1First".into()],
+            successor: Some("1Fourth".into()),
+            start_markers: vec![(Key::new("a \"b\"").expect("a key"), Version("7".into()))],
         }
     }
 

@@ -31,8 +31,8 @@ pub enum RankKind {
 
 impl RankKind {
     /// Returns the kind of the version with this hash; `None` for no version.
-    pub fn from_rank(mark: u64) -> Option<Self> {
-        match (mark, mark & TIMESTAMP_BIT) {
+    pub fn from_rank(rank: u64) -> Option<Self> {
+        match (rank, rank & TIMESTAMP_BIT) {
             (0, _) => None,
             (_, 0) => Some(Self::Number),
             _ => Some(Self::Timestamp),

@@ -74,7 +74,7 @@ struct Inner {
     /// Locked while a token is requested, so that all other callers wait for that response.
     cached: Mutex<Option<CachedToken>>,
     /// Number of the wanted token; incremented when the API refuses the cached one.
-    wanted: AtomicU64,
+    wanted_number: AtomicU64,
     requests: AtomicU64,
 }
 
@@ -119,7 +119,7 @@ impl Tokens {
             timeout,
             scope,
             cached: Mutex::new(None),
-            wanted: AtomicU64::new(0),
+            wanted_number: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
@@ -130,7 +130,7 @@ impl Tokens {
     pub(crate) async fn get(&self) -> Result<(SecretString, u64), TokenError> {
         let inner = &*self.inner;
         let mut cached = inner.cached.lock().await;
-        let wanted = inner.wanted.load(Ordering::Acquire);
+        let wanted = inner.wanted_number.load(Ordering::Acquire);
         if let Some(current) = cached.as_ref()
             && current.number == wanted
             && current.validity.is_valid(inner.clock.monotonic_ms())
@@ -163,7 +163,7 @@ impl Tokens {
     /// for any number of refusals.
     pub(crate) fn invalidate(&self, number: u64) {
         let raised = number.saturating_add(1);
-        let _ = self.inner.wanted.compare_exchange(number, raised, Ordering::AcqRel, Ordering::Acquire);
+        let _ = self.inner.wanted_number.compare_exchange(number, raised, Ordering::AcqRel, Ordering::Acquire);
     }
 
     /// Distinguishes a token service that is down from a foreign page in its place. yup-oauth2 does

@@ -43,7 +43,7 @@ impl AttemptOutcome {
                 | AttemptFailure::Proxy(_)
                 | AttemptFailure::Machine(_),
             ) => AttemptOutcome::Unsent,
-            Some(AttemptFailure::Lost { .. }) => AttemptOutcome::Lost,
+            Some(AttemptFailure::OutcomeUnknown { .. }) => AttemptOutcome::Lost,
         }
     }
 }

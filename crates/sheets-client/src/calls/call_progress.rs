@@ -17,8 +17,8 @@ pub(crate) fn find_retry_reason(method: Method, failure: &AttemptFailure) -> Opt
         AttemptFailure::Machine(_) => Fault::Machine,
         AttemptFailure::Refused { refusal, .. } => refusal.fault(),
         AttemptFailure::TooLarge(408) if !method.is_write() => Fault::Transient,
-        AttemptFailure::Lost { cause, .. } if !method.is_write() => cause.fault(),
-        AttemptFailure::TooLarge(_) | AttemptFailure::Lost { .. } => return None,
+        AttemptFailure::OutcomeUnknown { cause, .. } if !method.is_write() => cause.fault(),
+        AttemptFailure::TooLarge(_) | AttemptFailure::OutcomeUnknown { .. } => return None,
     };
     fault.passes().then_some((fault, failure.retry_after_ms()))
 }

@@ -44,9 +44,9 @@ pub(crate) struct CallFailure {
 /// Retry limits and pacing of calls.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CallPolicy {
-    pub(crate) policy: RetryPolicy,
-    pub(crate) budget: u32,
-    pub(crate) pacing: CallRates,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) retry_budget: u32,
+    pub(crate) rates: CallRates,
 }
 
 /// Makes calls: paced, retried, counted.
@@ -75,10 +75,10 @@ impl ApiCaller {
         rng: Arc<dyn Rng>,
     ) -> Self {
         Self {
-            policy: policy.policy,
-            budget: Mutex::new(RetryBudget::new(policy.budget)),
-            reads: Pacer::new(policy.pacing.reads_per_minute, clock.clone()),
-            writes: Pacer::new(policy.pacing.writes_per_minute, clock.clone()),
+            policy: policy.retry,
+            budget: Mutex::new(RetryBudget::new(policy.retry_budget)),
+            reads: Pacer::new(policy.rates.reads_per_minute, clock.clone()),
+            writes: Pacer::new(policy.rates.writes_per_minute, clock.clone()),
             tokens,
             client_email,
             counts: Mutex::default(),
@@ -225,7 +225,7 @@ impl ApiCaller {
                 ErrorCause::Refused { refusal, advice }
             }
             AttemptFailure::TooLarge(status) => ErrorCause::TooLarge(status),
-            AttemptFailure::Lost { cause, .. } => ErrorCause::Lost(cause),
+            AttemptFailure::OutcomeUnknown { cause, .. } => ErrorCause::Lost(cause),
         }
     }
 
@@ -286,9 +286,9 @@ impl ApiCaller {
 fn is_unauthorised(method: Method, failure: &AttemptFailure) -> bool {
     match failure {
         AttemptFailure::Refused { refusal, .. } => refusal.code == 401,
-        AttemptFailure::Lost { cause: UnknownOutcome::Status(401) | UnknownOutcome::WebPage(401), .. } => {
-            !method.is_write()
-        }
+        AttemptFailure::OutcomeUnknown {
+            cause: UnknownOutcome::Status(401) | UnknownOutcome::WebPage(401), ..
+        } => !method.is_write(),
         _ => false,
     }
 }

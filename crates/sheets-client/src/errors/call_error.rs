@@ -23,7 +23,7 @@ pub enum Method {
     /// `spreadsheets.values.batchGet`: the values of ranges, or their formulas.
     Values,
     /// `spreadsheets.developerMetadata.search`: the columns with marks of a job.
-    Marks,
+    SearchMetadata,
     /// `spreadsheets.create`: a new spreadsheet.
     Create,
     /// `spreadsheets.batchUpdate`: all writes to a spreadsheet.
@@ -44,7 +44,7 @@ impl Method {
         match self {
             Self::Metadata => "spreadsheets.get",
             Self::Values => "values.batchGet",
-            Self::Marks => "developerMetadata.search",
+            Self::SearchMetadata => "developerMetadata.search",
             Self::Create => "spreadsheets.create",
             Self::BatchUpdate => "spreadsheets.batchUpdate",
             Self::File => "drive.files.get",
@@ -55,7 +55,7 @@ impl Method {
         match self {
             Self::Metadata => "read the spreadsheet's tabs",
             Self::Values => "read values from the spreadsheet",
-            Self::Marks => "find the marks of renamed columns",
+            Self::SearchMetadata => "find the marks of renamed columns",
             Self::Create => "create a spreadsheet",
             Self::BatchUpdate => "write to the spreadsheet",
             Self::File => "ask Drive about the file",

@@ -38,7 +38,7 @@ pub(crate) enum AttemptFailure {
     /// The service returned 408 or 413.
     TooLarge(u16),
     /// The effect of the call is unknown.
-    Lost { cause: UnknownOutcome, retry_after_ms: Option<u64> },
+    OutcomeUnknown { cause: UnknownOutcome, retry_after_ms: Option<u64> },
 }
 
 impl AttemptFailure {
@@ -46,10 +46,10 @@ impl AttemptFailure {
     pub(crate) fn redacted_with(mut self, hide: impl Fn(&str) -> String) -> Self {
         match &mut self {
             Self::Refused { refusal, .. } => refusal.redact_with(hide),
-            Self::Unreachable(why) | Self::Lost { cause: UnknownOutcome::ConnectionBroken(why), .. } => {
+            Self::Unreachable(why) | Self::OutcomeUnknown { cause: UnknownOutcome::ConnectionBroken(why), .. } => {
                 *why = hide(why);
             }
-            Self::Token(_) | Self::Proxy(_) | Self::Machine(_) | Self::TooLarge(_) | Self::Lost { .. } => {}
+            Self::Token(_) | Self::Proxy(_) | Self::Machine(_) | Self::TooLarge(_) | Self::OutcomeUnknown { .. } => {}
         }
         self
     }
@@ -57,7 +57,7 @@ impl AttemptFailure {
     /// Returns the response's `Retry-After`, in milliseconds.
     pub(crate) fn retry_after_ms(&self) -> Option<u64> {
         match self {
-            Self::Refused { retry_after_ms, .. } | Self::Lost { retry_after_ms, .. } => *retry_after_ms,
+            Self::Refused { retry_after_ms, .. } | Self::OutcomeUnknown { retry_after_ms, .. } => *retry_after_ms,
             _ => None,
         }
     }
@@ -65,7 +65,7 @@ impl AttemptFailure {
 
 impl From<UnknownOutcome> for AttemptFailure {
     fn from(cause: UnknownOutcome) -> Self {
-        Self::Lost { cause, retry_after_ms: None }
+        Self::OutcomeUnknown { cause, retry_after_ms: None }
     }
 }
 
@@ -111,9 +111,9 @@ pub(crate) fn classify_response(status: u16, meta: ResponseMeta, body: Option<&V
     match envelope {
         Some(refusal) => AttemptFailure::Refused { refusal: Box::new(refusal), retry_after_ms },
         None if meta.is_page && is_refusal(status) => {
-            AttemptFailure::Lost { cause: UnknownOutcome::WebPage(status), retry_after_ms }
+            AttemptFailure::OutcomeUnknown { cause: UnknownOutcome::WebPage(status), retry_after_ms }
         }
-        None => AttemptFailure::Lost { cause: UnknownOutcome::Status(status), retry_after_ms },
+        None => AttemptFailure::OutcomeUnknown { cause: UnknownOutcome::Status(status), retry_after_ms },
     }
 }
 
@@ -157,7 +157,7 @@ pub(crate) fn find_root_cause(error: &(dyn std::error::Error + 'static)) -> Stri
 
 /// Observes a call of the hub; it never lets the hub retry one.
 #[derive(Default)]
-pub(crate) struct Observer {
+pub(crate) struct HubResponseObserver {
     now: Timestamp,
     /// The headers of a refusal.
     pub(crate) meta: Option<ResponseMeta>,
@@ -165,7 +165,7 @@ pub(crate) struct Observer {
     body: Option<Value>,
 }
 
-impl Observer {
+impl HubResponseObserver {
     /// Creates an observer of one attempt that starts at `now`.
     pub(crate) fn new(now: Timestamp) -> Self {
         Self { now, ..Self::default() }
@@ -195,7 +195,7 @@ impl Observer {
     }
 }
 
-impl common::Delegate for Observer {
+impl common::Delegate for HubResponseObserver {
     fn http_failure(&mut self, response: &common::Response, body: Option<&Value>) -> common::Retry {
         self.status = response.status().as_u16();
         self.meta = Some(ResponseMeta::read(response.headers(), self.now));

@@ -5,7 +5,7 @@
 use google_sheets4::common;
 
 use crate::calls::deadline::with_timeout;
-use crate::errors::classify::{AttemptFailure, Observer, ResponseMeta};
+use crate::errors::classify::{AttemptFailure, HubResponseObserver, ResponseMeta};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::sheets::Sheets;
 
@@ -22,7 +22,7 @@ impl Sheets {
     pub(super) fn classify_hub_result<T>(
         &self,
         result: HubResult<(common::Response, T)>,
-        observer: &Observer,
+        observer: &HubResponseObserver,
     ) -> Result<T, AttemptFailure> {
         match result.result? {
             Ok((response, value)) => {

@@ -102,7 +102,7 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
     ];
     for (what, response) in open {
         let (result, sends) = sent(move |_| response()).await;
-        assert!(matches!(result, BatchResult::Lost(_)), "{what}: {result:?}");
+        assert!(matches!(result, BatchResult::OutcomeUnknown(_)), "{what}: {result:?}");
         assert_eq!(sends, 1, "{what}");
     }
 }
@@ -149,7 +149,7 @@ async fn a_lost_answer_after_a_429_is_still_lost() {
         _ => StubResponse::html(503),
     })
     .await;
-    assert_eq!((result, sends), (BatchResult::Lost(UnknownOutcome::Status(503)), 2));
+    assert_eq!((result, sends), (BatchResult::OutcomeUnknown(UnknownOutcome::Status(503)), 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,7 +162,7 @@ async fn a_batch_s_answer_that_is_too_long_is_lost() {
     });
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
     let result = client.batch_update(&book(), &batch()).await;
-    assert_eq!(result, BatchResult::Lost(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
+    assert_eq!(result, BatchResult::OutcomeUnknown(UnknownOutcome::Oversized { limit_bytes: 10_000 }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -230,7 +230,7 @@ async fn only_401_and_429_let_a_write_go_out_again() {
                 (408 | 413, _) => matches!(result, BatchResult::TooLarge(_)),
                 (401 | 429, true) => matches!(result, BatchResult::NotExecuted(_)),
                 (400 | 403 | 404, true) => matches!(result, BatchResult::Refused(_)),
-                _ => matches!(result, BatchResult::Lost(_)),
+                _ => matches!(result, BatchResult::OutcomeUnknown(_)),
             };
             assert!(fits, "{status} {in_words}: {result:?}");
         }

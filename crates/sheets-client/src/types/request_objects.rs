@@ -172,7 +172,7 @@ pub struct DeveloperMetadata {
     /// characters.
     pub metadata_value: String,
     /// The row or column that the entry moves with, and disappears with.
-    pub location: MarkedPlace,
+    pub location: MetadataLocation,
     /// `DOCUMENT`: readable by every reader of the spreadsheet.
     pub visibility: &'static str,
 }
@@ -180,7 +180,7 @@ pub struct DeveloperMetadata {
 /// A location: one row or one column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct MarkedPlace {
+pub struct MetadataLocation {
     /// The row or column, as a range of length 1.
     pub dimension_range: DimensionRange,
 }

@@ -44,7 +44,7 @@ impl CountedStages {
         Self { counts, mishaps, clock, folder, is_real, call: AtomicU64::new(0) }
     }
 
-    async fn note_begun(&self, call: StageCall<'_>) -> io::Result<WatchedCommand> {
+    async fn record_begun(&self, call: StageCall<'_>) -> io::Result<WatchedCommand> {
         let number = self.mishaps.queue.count_effect();
         self.call.store(number, Ordering::SeqCst);
         self.counts.count_call(call.name, true, (call.key, call.key));
@@ -70,7 +70,7 @@ impl CountedStages {
 
 impl StageWatch for CountedStages {
     fn begin<'a>(&'a self, call: StageCall<'a>) -> BoxFuture<'a, io::Result<WatchedCommand>> {
-        Box::pin(self.note_begun(call))
+        Box::pin(self.record_begun(call))
     }
 
     fn end<'a>(&'a self, call: StageCall<'a>) -> BoxFuture<'a, ()> {

@@ -19,7 +19,7 @@ use crate::config::settings::Settings;
 
 /// Runs the command.
 pub async fn execute(context: CommandContext<'_>, action: &AlertAction) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, .. } = context;
+    let CommandContext { invocation, clock, .. } = context;
     let AlertAction::Test(args) = action;
     let job = args.job.clone().unwrap_or_else(|| PathBuf::from("JOB.toml"));
     let settings = match &args.job {
@@ -54,7 +54,7 @@ pub async fn execute(context: CommandContext<'_>, action: &AlertAction) -> Resul
                 format!("FAILED: {why}")
             }
         };
-        session.terminal.stdout().put(&format!("{}: {what}\n", outcome.channel));
+        invocation.terminal.stdout().put(&format!("{}: {what}\n", outcome.channel));
     }
     Ok(match (are_all_taken, is_refused) {
         (true, _) => Exit::Ok,

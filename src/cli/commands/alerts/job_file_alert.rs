@@ -29,17 +29,17 @@ pub async fn report_unreadable_file(job: &JobArgs, error: &CliError, clock: &Arc
     let status_command = place.format_command("check");
     let words = AlertedJob { job: name, status_command, ..describe_alert_place(&place, &settings, &read_host_name()) };
     if let Some(alerting) = JobAlerts::from_job_file(&settings, &job.job, words, clock) {
-        alerting.finish_unreadable_file(&error.format_line()).await;
+        alerting.report_unreadable_file(&error.format_line()).await;
     }
 }
 
 /// Remembers that the job file made a run, and reports so if it was reported as unreadable.
-pub async fn note_working_file(job: &JobArgs, settings: &Settings, clock: &Arc<dyn Clock>) {
+pub async fn record_job_file(job: &JobArgs, settings: &Settings, clock: &Arc<dyn Clock>) {
     if JobAlerts::knows_working_file(settings, &job.job) {
         return;
     }
     let words = describe_alert_place(&describe_place(job, settings), settings, &read_host_name());
     if let Some(alerting) = JobAlerts::from_job_file(settings, &job.job, words, clock) {
-        alerting.finish_working_file().await;
+        alerting.record_working_file().await;
     }
 }

@@ -27,7 +27,7 @@ use crate::store::probe::cleanup::CleanupReport;
 
 /// Checks the job, probes the service with `--probe`, and returns the exit that a run would have.
 pub async fn execute(context: CommandContext<'_>, args: &CheckArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::from_settings(&settings);
     let OfflineFindings { mut lines, repeated_keys, unfit, unknown_columns, source_end } =
@@ -63,7 +63,7 @@ pub async fn execute(context: CommandContext<'_>, args: &CheckArgs) -> Result<Ex
     if let Some(probed) = &probed {
         add_answers(probed, &mut checked);
     }
-    let out = session.terminal.stdout();
+    let out = invocation.terminal.stdout();
     out.put(&if args.job.json {
         format_json_line(&checked.make_document())
     } else {

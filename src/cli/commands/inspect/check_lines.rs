@@ -10,10 +10,10 @@ use crate::app::connect::connect_existing;
 use crate::app::connect::{Sheet, check_new_file, connect_to_drive};
 use crate::app::error::AppError;
 use crate::app::heartbeat::HeartbeatFile;
-use crate::app::job::find_active_run;
-use crate::app::local_state::instance_lock::read_known_id;
+use crate::app::local_state::installation::read_known_id;
 use crate::app::metrics::metric_files::{explain_folder_refusal, explain_textfile_refusal};
 use crate::app::run_request::make_definition;
+use crate::app::single_run::find_active_run;
 use crate::check::preflight::{PlannedRun, SpreadsheetFindings, check_spreadsheet};
 use crate::check::programs::check_programs;
 use crate::check::repeated::RepeatedKeyScan;
@@ -112,7 +112,7 @@ pub async fn check_service(
         sheets: Arc::clone(&sheet.sheets),
         id: sheet.id.clone(),
         definition: make_definition(settings),
-        install: read_known_id(settings.state_dir.as_deref()),
+        installation: read_known_id(settings.state_dir.as_deref()),
         running: find_active_run(settings),
         clock: Arc::clone(clock),
     };

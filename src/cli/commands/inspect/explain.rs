@@ -29,7 +29,7 @@ const KEY_ADVICE: &str = "name a key as the tab Processed of the job shows it";
 
 /// Shows the history of one key.
 pub async fn execute(context: CommandContext<'_>, args: &ExplainArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     if args.key.trim().is_empty() {
         return Err(CliError::new(NO_KEY, Exit::Usage).with_help(KEY_ADVICE));
@@ -55,9 +55,9 @@ pub async fn execute(context: CommandContext<'_>, args: &ExplainArgs) -> Result<
     } else {
         format_history(&history, &settings.job)
     };
-    session.terminal.stdout().put(&text);
+    invocation.terminal.stdout().put(&text);
     if !args.job.json {
-        session.terminal.stdout().put(&format_destination(&settings));
+        invocation.terminal.stdout().put(&format_destination(&settings));
     }
     Ok(Exit::Ok)
 }

@@ -16,31 +16,31 @@ use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{describe_place, load_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::destination::quote_shell_word;
 use crate::cli::output::json::format_json_line;
 use crate::cli::output::plan::PlanOutput;
 use crate::cli::output::plan_comparison::ComparisonOutput;
 use crate::cli::output::stages::StageList;
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::sections::stages::StageJob;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::runner::input::input_queue::RetryScope;
+use crate::runner::run_scope::RunScope;
 use crate::runner::shutdown::StopHandle;
 
 /// Prints the plan.
 pub async fn execute(context: CommandContext<'_>, args: &PlanArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     if let Some(old) = &args.against {
-        return compare(session, args, &JobArgs { job: old.clone(), ..args.job.clone() }, &clock).await;
+        return compare(invocation, args, &JobArgs { job: old.clone(), ..args.job.clone() }, &clock).await;
     }
     let settings = load_settings(&args.job, args.input.clone())?;
     if let Some(stages) = &settings.stages {
-        return print_stage_plan(session, args, &settings, stages, &clock, &rng).await;
+        return print_stage_plan(invocation, args, &settings, stages, &clock, &rng).await;
     }
-    let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
-    let request = RunRequest { accepts_changes: args.accept_changes, retrying, host, ..RunRequest::default() };
+    let scope = if args.retry_failures { RunScope::FailuresOnly } else { RunScope::Default };
+    let request = RunRequest { accepts_changes: args.accept_changes, scope, host, ..RunRequest::default() };
     let draft = match &args.out {
         Some(_) => Some(PlanFile::describe(&settings).map_err(|error| from_plan_file(&error))?),
         None => None,
@@ -53,7 +53,7 @@ pub async fn execute(context: CommandContext<'_>, args: &PlanArgs) -> Result<Exi
     }
     let place = describe_place(&args.job, &settings);
     let output = PlanOutput { plan: &plan, reruns: predict_reruns(&settings), place: &place, pacing: settings.pacing };
-    let out = session.terminal.stdout();
+    let out = invocation.terminal.stdout();
     out.put(&match (args.job.json, args.note) {
         (true, _) => format_json_line(&output.make_document()),
         (false, true) => output.format_markdown(),
@@ -62,14 +62,14 @@ pub async fn execute(context: CommandContext<'_>, args: &PlanArgs) -> Result<Exi
     if let Some(path) = &args.out {
         let shown = quote_shell_word(&path.display().to_string());
         let next = place.format_command("run") + " --plan " + &shown;
-        session.terminal.stderr().write_line(&format!("the plan is in {}; apply it: {next}", path.display()));
+        invocation.terminal.stderr().write_line(&format!("the plan is in {}; apply it: {next}", path.display()));
     }
     Ok(Exit::Ok)
 }
 
 /// Prints what a run of the job's stages would do.
 async fn print_stage_plan(
-    session: &Session,
+    invocation: &Invocation,
     args: &PlanArgs,
     settings: &Settings,
     job: &StageJob,
@@ -83,7 +83,7 @@ async fn print_stage_plan(
     }
     let states = read_stage_states(settings, clock, rng).await.map_err(|error| from_app(&error, settings))?;
     let list = StageList { job: &settings.job, run: &job.run, stages: &states };
-    session.terminal.stdout().put(&if args.job.json {
+    invocation.terminal.stdout().put(&if args.job.json {
         format_json_line(&list.plan_document())
     } else {
         list.plan_text()
@@ -92,7 +92,12 @@ async fn print_stage_plan(
 }
 
 /// Prints which rows would look different than with an older job file.
-async fn compare(session: &Session, args: &PlanArgs, old: &JobArgs, clock: &Arc<dyn Clock>) -> Result<Exit, CliError> {
+async fn compare(
+    invocation: &Invocation,
+    args: &PlanArgs,
+    old: &JobArgs,
+    clock: &Arc<dyn Clock>,
+) -> Result<Exit, CliError> {
     let new_settings = load_settings(&args.job, args.input.clone())?;
     let old_settings = load_settings(old, args.input.clone())?;
     let compared = compare_plans(&old_settings, &new_settings, clock).await;
@@ -103,7 +108,7 @@ async fn compare(session: &Session, args: &PlanArgs, old: &JobArgs, clock: &Arc<
         new: args.job.job.display().to_string(),
         comparison: &comparison,
     };
-    let out = session.terminal.stdout();
+    let out = invocation.terminal.stdout();
     out.put(&if args.job.json { format_json_line(&output.make_document()) } else { output.format_text(out.palette()) });
     Ok(Exit::Ok)
 }

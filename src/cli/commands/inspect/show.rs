@@ -12,13 +12,13 @@ use crate::cli::table::{TabRows, show};
 
 /// Shows the last rows of a tab.
 pub async fn execute(context: CommandContext<'_>, args: &ShowArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let read = read_tab_rows(&settings, args.tab.as_deref(), args.last, clock, rng)
         .await
         .map_err(|error| from_app(&error, &settings))?;
     let (total, spreadsheet) = (Some(read.total), Spreadsheet::from_settings(&settings));
     let rows = TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total, spreadsheet };
-    show(&rows, &session.terminal, args.job.json);
+    show(&rows, &invocation.terminal, args.job.json);
     Ok(Exit::Ok)
 }

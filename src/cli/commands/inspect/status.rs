@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::inspect::job_overview::read_job_overview;
-use crate::app::local_state::instance_lock::read_known_id;
+use crate::app::local_state::installation::read_known_id;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::stages::stage_state::read_stage_states;
 use crate::cli::args::jobs::inspect::StatusArgs;
@@ -33,7 +33,7 @@ struct StatusWithStages<'a, S> {
 
 /// Prints the job's status.
 pub async fn execute(context: CommandContext<'_>, args: &StatusArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let now = clock.now();
     let stages_now = read_stage_states(&settings, &clock, &rng).await.map_err(|error| from_app(&error, &settings))?;
@@ -57,7 +57,7 @@ pub async fn execute(context: CommandContext<'_>, args: &StatusArgs) -> Result<E
         forecast: found.forecast,
         anomalies: found.anomalies,
     };
-    let out = session.terminal.stdout();
+    let out = invocation.terminal.stdout();
     let run = settings.stages.as_ref().map(|job| job.run.as_str()).unwrap_or_default();
     let list = StageList { job: &settings.job, run, stages: &stages_now };
     let text = if args.job.json {
@@ -72,7 +72,7 @@ pub async fn execute(context: CommandContext<'_>, args: &StatusArgs) -> Result<E
 
 /// True if the holder was a run of this installation and machine whose process has ended.
 fn has_ended(holder: &Holder, settings: &Settings) -> bool {
-    let Some(install) = read_known_id(settings.state_dir.as_deref()) else { return false };
-    let own = Holder { install, process: SystemProcesses.own_process(), ..holder.clone() };
+    let Some(installation) = read_known_id(settings.state_dir.as_deref()) else { return false };
+    let own = Holder { installation, process: SystemProcesses.own_process(), ..holder.clone() };
     own.has_outlived(holder, |number| SystemProcesses.find_start(number))
 }

@@ -19,7 +19,7 @@ use crate::cli::streams::control_characters::make_visible;
 use crate::cli::table::{TabRows, show};
 use crate::ledger::items::failure::{Failure, FailureState, RequestedAction};
 use crate::ledger::items::key::Key;
-use crate::runner::input::input_queue::RetryScope;
+use crate::runner::run_scope::RunScope;
 
 const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
 
@@ -33,15 +33,15 @@ pub async fn execute(context: CommandContext<'_>, action: &FailuresAction) -> Re
 }
 
 async fn list(context: CommandContext<'_>, args: &FailuresListArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let found = read_failures(&settings, args.last, clock, rng).await.map_err(|error| from_app(&error, &settings))?;
     for note in &found.notes {
-        session.terminal.stderr().put(&format!("warning: {}\n", make_visible(note)));
+        invocation.terminal.stderr().put(&format!("warning: {}\n", make_visible(note)));
     }
     let spreadsheet = Spreadsheet::from_settings(&settings);
     if !args.job.json {
-        session.terminal.stdout().put(&format_blocks(&found, &spreadsheet));
+        invocation.terminal.stdout().put(&format_blocks(&found, &spreadsheet));
         return Ok(Exit::Ok);
     }
     let rows = found.some.iter().map(|(failure, asked)| {
@@ -53,7 +53,7 @@ async fn list(context: CommandContext<'_>, args: &FailuresListArgs) -> Result<Ex
             failure.last_seen.to_string(),
             failure.step.clone(),
             failure.error.clone(),
-            failure.place.clone(),
+            failure.position.clone(),
             failure.version.0.clone(),
         ]
     });
@@ -61,7 +61,7 @@ async fn list(context: CommandContext<'_>, args: &FailuresListArgs) -> Result<Ex
     let first = found.total.map_or(0, |total| total + 1 - (rows.len() as u64).min(total));
     let header = COLUMNS.map(str::to_owned).to_vec();
     let total = found.total;
-    show(&TabRows { tab: found.tab, header, rows, first, total, spreadsheet }, &session.terminal, true);
+    show(&TabRows { tab: found.tab, header, rows, first, total, spreadsheet }, &invocation.terminal, true);
     Ok(Exit::Ok)
 }
 
@@ -72,7 +72,7 @@ fn format_blocks(found: &FailureList, spreadsheet: &Spreadsheet) -> String {
         let attempts = format_count(failure.attempts, "attempt");
         let key = make_visible(make_shell_safe(failure.key.as_str())).into_owned();
         let _ = writeln!(out, "{key}  {}, {attempts}, last at {}", failure.state.as_str(), failure.last_seen);
-        let _ = writeln!(out, "  where  {}", make_visible(&failure.place));
+        let _ = writeln!(out, "  where  {}", make_visible(&failure.position));
         let _ = writeln!(out, "  error  {}: {}", make_visible(&failure.step), make_visible(&failure.error));
         if let Some(asked) = asked {
             let _ = writeln!(out, "  asked  {}", asked.as_str());
@@ -127,7 +127,7 @@ async fn answer_failures(
     args: &FailuresKeysArgs,
     answer: RequestedAction,
 ) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     let mut keys = args.keys.clone();
     if args.has_selection() || keys.iter().any(|key| is_digest(key)) {
         let settings = load_settings(&args.job, None)?;
@@ -137,7 +137,7 @@ async fn answer_failures(
         let left = count_left_skipped(args, &found);
         if left > 0 {
             let left = format_count(left, "skipped failure");
-            session
+            invocation
                 .terminal
                 .stderr()
                 .put(&format!("{left} left as before; to take what is skipped: --state skipped\n"));
@@ -154,6 +154,6 @@ async fn answer_failures(
     let keys = keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
     let run = RunArgs::new(&args.job);
-    let order = RunOptions { retrying: RetryScope::Selected(keys, answer), ..RunOptions::default() };
-    Box::pin(run::run_job(CommandContext { session, host, clock, rng }, &run, order)).await
+    let order = RunOptions { scope: RunScope::Selected(keys, answer), ..RunOptions::default() };
+    Box::pin(run::run_job(CommandContext { invocation, host, clock, rng }, &run, order)).await
 }

@@ -10,33 +10,33 @@ use serde::Serialize;
 
 use crate::app::error::AppError;
 use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs};
-use crate::app::job::find_request_file;
 use crate::app::local_state::request::RequestFile;
+use crate::app::single_run::find_request_file;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::{describe_rerun_programs, format_destination, load_settings};
 use crate::cli::commands::run;
 use crate::cli::commands::run_options::RunOptions;
-use crate::cli::commands::stage_redo::rerun_stages;
+use crate::cli::commands::stage_reprocess::rerun_stages;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_count, format_number};
+use crate::cli::invocation::Invocation;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::cli::streams::control_characters::make_visible;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::row_order::RequestOrder;
 use crate::maintain::reprocess::{ReprocessPlan, plan_reprocess_since};
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
+use crate::runner::run_scope::RunScope;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a forced run would do, or does it.
 pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
-    let session = context.session;
+    let invocation = context.invocation;
     let settings = load_settings(&args.job, args.input.clone())?;
     if settings.stages.is_some() {
         return Box::pin(rerun_stages(context, args)).await;
@@ -54,13 +54,13 @@ pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit
         Err(AppError::NeverRan) if args.yes => {
             store_request(request.as_ref().filter(|_| pending.is_none()), RequestOrder { commit: None });
             let exit = Box::pin(run::run_job(context, args, make_reprocess_options())).await?;
-            return Ok(finish_request(session, request.as_ref(), exit));
+            return Ok(finish_request(invocation, request.as_ref(), exit));
         }
         Err(error) => return Err(from_app(&error, &settings)),
     };
     ensure_current_spreadsheet(&known).map_err(|error| from_app(&error, &settings))?;
-    let found =
-        plan_reprocess_since(&known, settings.again, pending, source.as_mut(), &settings.make_key_finder()).await;
+    let key_finder = settings.make_key_finder();
+    let found = plan_reprocess_since(&known, settings.reprocess_policy, pending, source.as_mut(), &key_finder).await;
     let found = found.map_err(|error| from_app(&AppError::Source(error), &settings))?;
     if !args.yes {
         let output = if args.job.json {
@@ -68,21 +68,21 @@ pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit
         } else {
             format_plan(&settings, &found, pending)
         };
-        session.terminal.stdout().put(&output);
+        invocation.terminal.stdout().put(&output);
         if !args.job.json {
-            session.terminal.stdout().put(&format_destination(&settings));
+            invocation.terminal.stdout().put(&format_destination(&settings));
         }
         return Ok(Exit::Ok);
     }
     if pending.is_some() {
-        report_continuation(session, &settings, &found);
+        report_continuation(invocation, &settings, &found);
     } else {
         store_request(request.as_ref(), RequestOrder { commit: Some(known.snapshot.head.commit) });
     }
     if !found.settled.is_empty() {
         let changes = PreparedChanges { from: Some(known.snapshot.head), settled: found.settled };
         let order = RunOptions {
-            retrying: RetryScope::Reprocess,
+            scope: RunScope::Reprocess,
             changes: Some(changes),
             command: Some(TRIGGER),
             ..RunOptions::default()
@@ -94,7 +94,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit
         }
     }
     let exit = Box::pin(run::run_job(context, args, make_reprocess_options())).await?;
-    Ok(finish_request(session, request.as_ref(), exit))
+    Ok(finish_request(invocation, request.as_ref(), exit))
 }
 
 fn refuse_single_read_source() -> CliError {
@@ -119,15 +119,15 @@ fn store_request(file: Option<&RequestFile>, order: RequestOrder) {
 
 /// Removes the stored request after a run that reached the end of its source. The file is removed
 /// last, after the output: if the process is killed before, the next request continues this one.
-fn finish_request(session: &Session, file: Option<&RequestFile>, exit: Exit) -> Exit {
+fn finish_request(invocation: &Invocation, file: Option<&RequestFile>, exit: Exit) -> Exit {
     if let Some(file) = file.filter(|_| matches!(exit, Exit::Ok | Exit::Partial)) {
-        session.mark_for_removal(file.path());
+        invocation.mark_for_removal(file.path());
     }
     exit
 }
 
 /// Reports that this request continues an earlier one.
-fn report_continuation(session: &Session, settings: &Settings, found: &ReprocessPlan) {
+fn report_continuation(invocation: &Invocation, settings: &Settings, found: &ReprocessPlan) {
     let over = format_count(found.over, "key");
     let rest = if found.again + found.fresh == 0 {
         ", and nothing was left to do; to process them once more, repeat the command".to_owned()
@@ -135,7 +135,7 @@ fn report_continuation(session: &Session, settings: &Settings, found: &Reprocess
         format!(", and {} are left", format_number(found.again + found.fresh))
     };
     let job = make_visible(&settings.job);
-    session.terminal.stderr().write_line(&format!(
+    invocation.terminal.stderr().write_line(&format!(
         "{job}: warning: a forced run was requested here before and did not complete: {over} of it are done{rest}"
     ));
 }

@@ -22,14 +22,14 @@ use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
 use crate::cli::streams::control_characters::make_visible;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
-use crate::runner::input::input_queue::RetryScope;
+use crate::runner::run_scope::RunScope;
 
 /// Shown in place of a key whose row was moved before it could be read.
 const MOVED_ROW_TEXT: &str = "(moved meanwhile)";
 
 /// Checks the rows, and repairs them with `--yes`.
 pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     let settings = load_settings(&args.job, None)?;
     let to_error = |error| from_app(&error, &settings);
     let look = || check(&settings, Arc::clone(&clock), Arc::clone(&rng));
@@ -49,14 +49,14 @@ pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exi
         // Any run of this command recreates missing tabs.
         recreated.clone_from(&checked.missing_tabs);
         let order = RunOptions {
-            retrying: RetryScope::None,
+            scope: RunScope::None,
             changes: Some(changes),
             recreates_tabs: true,
             command: Some("fsck"),
             ..RunOptions::default()
         };
         let exit = Box::pin(run::run_job(
-            CommandContext { session, host, clock: Arc::clone(&clock), rng: Arc::clone(&rng) },
+            CommandContext { invocation, host, clock: Arc::clone(&clock), rng: Arc::clone(&rng) },
             &RunArgs::new_quiet(&args.job),
             order,
         ))
@@ -72,9 +72,9 @@ pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exi
     } else {
         report_text(&checked, &settings, plan, (repaired, &recreated))
     };
-    session.terminal.stdout().put(&text);
+    invocation.terminal.stdout().put(&text);
     if !args.job.json {
-        session.terminal.stdout().put(&format_destination(&settings));
+        invocation.terminal.stdout().put(&format_destination(&settings));
     }
     Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
 }

@@ -28,8 +28,8 @@ use crate::config::settings::Settings;
 use crate::ledger::leases::head::HeadId;
 use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, count_yielded, plan_prune};
 use crate::rng::Rng;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
+use crate::runner::run_scope::RunScope;
 use crate::store::scan::scanner::ScanScope;
 use crate::time::Timestamp;
 
@@ -38,7 +38,7 @@ const MAX_RUNS: u32 = 5;
 
 /// Prints what would be deleted, or deletes it.
 pub async fn execute(context: CommandContext<'_>, args: &PruneArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     let settings = load_settings(&args.job, None)?;
     // The age limit is fixed once, so that rows which this command itself writes are never old.
     let read = |before| read_plan(&settings, args, before, Arc::clone(&clock), Arc::clone(&rng));
@@ -59,14 +59,14 @@ pub async fn execute(context: CommandContext<'_>, args: &PruneArgs) -> Result<Ex
         }
         let changes = PreparedChanges { from: Some(head), settled: std::mem::take(&mut left.changes) };
         let order = RunOptions {
-            retrying: RetryScope::None,
+            scope: RunScope::None,
             changes: Some(changes),
             command: Some(TRIGGER),
             ..RunOptions::default()
         };
         let (clock, rng) = (Arc::clone(&clock), Arc::clone(&rng));
         let exit = Box::pin(run::run_job(
-            CommandContext { session, host: host.clone(), clock, rng },
+            CommandContext { invocation, host: host.clone(), clock, rng },
             &RunArgs::new_quiet(&args.job),
             order,
         ))
@@ -82,9 +82,9 @@ pub async fn execute(context: CommandContext<'_>, args: &PruneArgs) -> Result<Ex
     }
     let left = args.yes.then_some(&left);
     let out = if args.job.json { format_json_line(&output.make_document(left)) } else { output.format_plan(left) };
-    session.terminal.stdout().put(&out);
+    invocation.terminal.stdout().put(&out);
     if !args.job.json {
-        session.terminal.stdout().put(&format_destination(&settings));
+        invocation.terminal.stdout().put(&format_destination(&settings));
     }
     Ok(if left.is_some_and(|left| left.cells > 0) { Exit::TempFail } else { Exit::Ok })
 }
@@ -106,7 +106,7 @@ async fn read_plan(
     let clock_now = clock.now();
     let (listing, ends) = list_tabs_with_ends(settings, wanted, clock, rng).await?;
     ensure_current_spreadsheet(&listing)?;
-    let policy = PrunePolicy { mode: settings.mode, again: settings.again };
+    let policy = PrunePolicy { mode: settings.mode, reprocess_policy: settings.reprocess_policy };
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     // This machine's clock is finer than the service's, and counts if the two agree.
     let is_right = clock_now.0.abs_diff(listing.at.0) <= CLOCK_TOLERANCE_MS;

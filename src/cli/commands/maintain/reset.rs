@@ -23,13 +23,13 @@ use crate::cli::streams::control_characters::make_visible;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::maintain::reset::{ResetPlan, plan_reset};
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
+use crate::runner::run_scope::RunScope;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a reset would do, or does it.
 pub async fn execute(context: CommandContext<'_>, args: &ResetArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     let settings = load_settings(&args.job, None)?;
     let known = list_tabs(
         &settings,
@@ -40,18 +40,21 @@ pub async fn execute(context: CommandContext<'_>, args: &ResetArgs) -> Result<Ex
     .await;
     let known = known.map_err(|error| from_app(&error, &settings))?;
     ensure_current_spreadsheet(&known).map_err(|error| from_app(&error, &settings))?;
-    let mut found = plan_reset(&known, settings.again, clock.now());
+    let mut found = plan_reset(&known, settings.reprocess_policy, clock.now());
     if args.yes && !found.settled.is_empty() {
         let changes = PreparedChanges { from: Some(known.snapshot.head), settled: std::mem::take(&mut found.settled) };
         let order = RunOptions {
-            retrying: RetryScope::None,
+            scope: RunScope::None,
             changes: Some(changes),
             command: Some("reset"),
             ..RunOptions::default()
         };
-        let exit =
-            Box::pin(run::run_job(CommandContext { session, host, clock, rng }, &RunArgs::new_quiet(&args.job), order))
-                .await?;
+        let exit = Box::pin(run::run_job(
+            CommandContext { invocation, host, clock, rng },
+            &RunArgs::new_quiet(&args.job),
+            order,
+        ))
+        .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
@@ -61,9 +64,9 @@ pub async fn execute(context: CommandContext<'_>, args: &ResetArgs) -> Result<Ex
     } else {
         format_plan(&settings, &found, args.yes)
     };
-    session.terminal.stdout().put(&output);
+    invocation.terminal.stdout().put(&output);
     if !args.job.json {
-        session.terminal.stdout().put(&format_destination(&settings));
+        invocation.terminal.stdout().put(&format_destination(&settings));
     }
     Ok(Exit::Ok)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::app::error::AppError;
 use crate::app::inspect::listing::{list_tabs, load_snapshot};
-use crate::app::job::has_pending_results;
+use crate::app::single_run::has_pending_results;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::jobs::maintenance::RolloverArgs;
@@ -31,13 +31,13 @@ use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::rollover::{Predecessors, Rollover};
 use crate::maintain::rollover::{RolloverPlan, RolloverStage, plan_rollover};
 use crate::rng::Rng;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
+use crate::runner::run_scope::RunScope;
 use crate::store::scan::scanner::ScanScope;
 
 /// Prints what a rollover would do, or does it.
 pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     let sheet = SheetArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.sheet.clone() };
     let there = JobArgs { sheet, ..args.job.clone() };
     let old = load_settings(&args.job, None)?;
@@ -51,7 +51,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result
     let plan = RolloverText { settings: &old, from: &from, to: &to, before: found.plan.clone() };
     if args.yes && found.plan.stage != RolloverStage::Complete {
         let order = |rollover, changes| RunOptions {
-            retrying: RetryScope::None,
+            scope: RunScope::None,
             changes: Some(changes),
             rollover: Some(rollover),
             command: Some("rollover"),
@@ -66,7 +66,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result
         for (job, order) in [(&there, into), (&args.job, out)] {
             let (clock, rng) = (Arc::clone(&clock), Arc::clone(&rng));
             let exit = Box::pin(run::run_job(
-                CommandContext { session, host: host.clone(), clock, rng },
+                CommandContext { invocation, host: host.clone(), clock, rng },
                 &RunArgs::new_quiet(job),
                 order,
             ))
@@ -83,7 +83,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RolloverArgs) -> Result
     }
     let over = found.plan.stage == RolloverStage::Complete;
     let output = if args.job.json { format_json_line(&plan.make_document(over)) } else { plan.format_plan(over) };
-    session.terminal.stdout().put(&output);
+    invocation.terminal.stdout().put(&output);
     Ok(Exit::Ok)
 }
 

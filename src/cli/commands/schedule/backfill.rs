@@ -20,8 +20,8 @@ use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
 use crate::ledger::runs::run::Trigger;
@@ -35,7 +35,7 @@ const MAX_LISTED: usize = 10;
 
 /// Runs the missing occurrences, oldest first. Stops at the first run that does not succeed.
 pub async fn execute(context: CommandContext<'_>, args: &BackfillArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     if args.from > args.to {
         let why = format!("--from {} is later than --to {}", args.from, args.to);
         return Err(CliError::new(why, Exit::Usage).with_help("name the earlier date with --from"));
@@ -52,13 +52,13 @@ pub async fn execute(context: CommandContext<'_>, args: &BackfillArgs) -> Result
     if args.dry_run || plan.missing.is_empty() || !args.job.json {
         let document = BackfillPlanDocument::new(&settings.job, &plan);
         let text = if args.job.json { format_json_line(&document) } else { format_plan(&settings.job, &plan) };
-        session.terminal.stdout().put(&text);
+        invocation.terminal.stdout().put(&text);
     }
     if args.dry_run {
         return Ok(Exit::Ok);
     }
     for occurrence in plan.missing {
-        let exit = run_occurrence(session, args, occurrence, &host, &clock, &rng).await?;
+        let exit = run_occurrence(invocation, args, occurrence, &host, &clock, &rng).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
@@ -76,7 +76,7 @@ fn leave_to_schedule(plan: &mut BackfillPlan, schedule: &JobSchedule, settled: O
 }
 
 async fn run_occurrence(
-    session: &Session,
+    invocation: &Invocation,
     args: &BackfillArgs,
     occurrence: Occurrence,
     host: &str,
@@ -90,7 +90,7 @@ async fn run_occurrence(
     let run_args =
         RunArgs { quiet: args.quiet, deadline: args.deadline, approve: args.approve, ..RunArgs::new(&args.job) };
     let (clock, rng) = (Arc::clone(clock), Arc::clone(rng));
-    Box::pin(run_job(CommandContext { session, host: host.to_owned(), clock, rng }, &run_args, options)).await
+    Box::pin(run_job(CommandContext { invocation, host: host.to_owned(), clock, rng }, &run_args, options)).await
 }
 
 fn format_plan(job: &str, plan: &BackfillPlan) -> String {

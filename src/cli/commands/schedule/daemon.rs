@@ -18,7 +18,7 @@ use crate::cli::args::jobs::schedule_run::ScheduleRunArgs;
 use crate::cli::commands::context::CommandContext;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::invocation::Invocation;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::config::external::environment::find_own_program;
 use crate::config::external::flags::Overrides;
@@ -26,19 +26,19 @@ use crate::step::worker::launch;
 
 /// Calls the jobs at their times until a signal arrives.
 pub async fn execute(context: CommandContext<'_>, args: &ScheduleRunArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     let flags =
         Overrides { env_file: args.env_file.clone(), state_dir: args.state_dir.clone(), ..Overrides::default() };
     let mut watch = JobFileWatch::new(&args.jobs, flags);
-    let jobs = read_jobs(session, &args.jobs, &mut watch)?;
+    let jobs = read_jobs(invocation, &args.jobs, &mut watch)?;
     let program = launch::find_own_program(find_own_program()).ok_or_else(|| {
         CliError::new("the file of this program is not known, so it can't be started for a job", Exit::OsErr)
     })?;
     let caller = ProcessCaller {
         program,
-        arguments: make_call_arguments(session, args),
+        arguments: make_call_arguments(invocation, args),
         clock: Arc::clone(&clock),
-        lines: make_line_sink(session),
+        lines: make_line_sink(invocation),
     };
     let parts = DaemonParts {
         clock: Arc::clone(&clock),
@@ -66,7 +66,7 @@ pub async fn execute(context: CommandContext<'_>, args: &ScheduleRunArgs) -> Res
 
 /// Reads all job files. One that can't be used ends the command; all of them are reported.
 fn read_jobs(
-    session: &Session,
+    invocation: &Invocation,
     paths: &[PathBuf],
     watch: &mut JobFileWatch,
 ) -> Result<Vec<(PathBuf, ScheduledJob)>, CliError> {
@@ -86,7 +86,7 @@ fn read_jobs(
     }
     let Some(last) = errors.pop() else { return Ok(jobs) };
     for error in errors {
-        session.report(&error);
+        invocation.report(&error);
     }
     Err(last)
 }
@@ -113,13 +113,13 @@ fn report_abandoned_calls(left: usize, signal: Option<Signal>) -> CliError {
 }
 
 /// Returns the arguments of each call, before the job file.
-fn make_call_arguments(session: &Session, args: &ScheduleRunArgs) -> Vec<OsString> {
-    let log_format = session.log_style.format.as_str();
+fn make_call_arguments(invocation: &Invocation, args: &ScheduleRunArgs) -> Vec<OsString> {
+    let log_format = invocation.log_style.format.as_str();
     let mut words: Vec<OsString> =
         ["--color", "never", "--log-format", log_format, "run", "--due", "--for-daemon", "--json"]
             .map(OsString::from)
             .into();
-    words.extend((0..session.args.verbose).map(|_| OsString::from("-v")));
+    words.extend((0..invocation.args.verbose).map(|_| OsString::from("-v")));
     for (flag, value) in [("--env-file", &args.env_file), ("--state-dir", &args.state_dir)] {
         if let Some(value) = value {
             words.extend([OsString::from(flag), value.clone().into_os_string()]);
@@ -130,9 +130,9 @@ fn make_call_arguments(session: &Session, args: &ScheduleRunArgs) -> Vec<OsStrin
 
 /// Returns where lines of the jobs go: to standard error with the job's name, or, where a log
 /// collector reads them, as they are.
-fn make_line_sink(session: &Session) -> LineSink {
-    let terminal = Arc::clone(&session.terminal);
-    let is_structured = session.log_style.format.is_structured();
+fn make_line_sink(invocation: &Invocation) -> LineSink {
+    let terminal = Arc::clone(&invocation.terminal);
+    let is_structured = invocation.log_style.format.is_structured();
     Arc::new(move |job, line| {
         let written = if is_structured {
             terminal.stderr().write_line(line)

@@ -11,10 +11,10 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::job::run;
 use crate::app::job_alerts::{AlertRunEnd, JobAlerts};
 use crate::app::run_request::RunRequest;
 use crate::app::schedule::due::{DueRun, DueStep, find_due_step};
+use crate::app::single_run::run;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
@@ -26,14 +26,14 @@ use crate::cli::commands::run::run_job;
 use crate::cli::commands::run_options::RunOptions;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
 use crate::config::job_file::JobFileForm;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
-use crate::runner::input::input_queue::RetryScope;
+use crate::runner::run_scope::RunScope;
 use crate::runner::shutdown::StopHandle;
 use crate::schedule::explanation::explain_time;
 use crate::schedule::job_schedule::Occurrence;
@@ -48,8 +48,8 @@ const MAX_FORM_BYTES: u64 = 8 << 20;
 
 /// Runs what is due. A job that fails does not keep the others from running.
 pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
-    let call = DueCall { session, host, clock, rng, is_alone: args.more_jobs.is_empty() };
+    let CommandContext { invocation, host, clock, rng } = context;
+    let call = DueCall { invocation, host, clock, rng, is_alone: args.more_jobs.is_empty() };
     if call.is_alone {
         return call.run_due(args).await;
     }
@@ -58,7 +58,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RunArgs) -> Result<Exit
     let ends: Vec<Exit> = stream::iter(&jobs)
         .map(|args| async {
             call.run_due(args).await.unwrap_or_else(|error| {
-                error.report(&session.terminal, args.job.json, session.args.verbose > 0);
+                error.report(&invocation.terminal, args.job.json, invocation.args.verbose > 0);
                 error.exit()
             })
         })
@@ -82,7 +82,7 @@ fn choose_worst_exit(ends: &[Exit]) -> Exit {
 
 /// One call of `run --due`.
 struct DueCall<'a> {
-    session: &'a Session,
+    invocation: &'a Invocation,
     host: String,
     clock: Arc<dyn Clock>,
     rng: Arc<dyn Rng>,
@@ -158,13 +158,13 @@ impl DueCall<'_> {
         match &asked {
             Ok(_) if JobAlerts::was_unreadable(settings) => {
                 if let Some(alerting) = self.make_alerts(args, settings) {
-                    alerting.finish_question(&[alerting.note_readable()]).await;
+                    alerting.report_lateness_check(&[alerting.record_readable()]).await;
                 }
             }
             Ok(_) | Err(AppError::NoSchedule { .. }) => {}
             Err(error) => {
                 if let Some(alerting) = self.make_alerts(args, settings) {
-                    alerting.finish_unreadable(&error.to_string()).await;
+                    alerting.report_unreadable(&error.to_string()).await;
                 }
             }
         }
@@ -192,15 +192,19 @@ impl DueCall<'_> {
             ..RunOptions::default()
         };
         let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
-        Box::pin(run_job(CommandContext { session: self.session, host: self.host.clone(), clock, rng }, args, options))
-            .await
+        Box::pin(run_job(
+            CommandContext { invocation: self.invocation, host: self.host.clone(), clock, rng },
+            args,
+            options,
+        ))
+        .await
     }
 
     /// Records occurrences that do not run. It is not an error if another call did so first.
     async fn record(&self, args: &RunArgs, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
         let alerting = self.make_alerts(args, settings);
         let request = RunRequest {
-            retrying: RetryScope::None,
+            scope: RunScope::None,
             trigger: due.trigger.clone(),
             claim: due.claim.clone(),
             alerts: alerting.as_ref().map(JobAlerts::make_run_alerts),
@@ -232,7 +236,7 @@ impl DueCall<'_> {
     }
 
     fn put(&self, args: &RunArgs, settings: &Settings, line: &DueLine) {
-        let out = self.session.terminal.stdout();
+        let out = self.invocation.terminal.stdout();
         if args.job.json {
             out.put(&format_json_line(&line.make_document(settings)));
         } else if !args.quiet {
@@ -272,7 +276,7 @@ struct DueLine {
 
 impl DueLine {
     fn from_closed(due: &DueRun) -> Self {
-        let reason = due.claim.verdict.as_ref().map(|(_, message)| message.clone()).unwrap_or_default();
+        let reason = due.claim.recorded_outcome.as_ref().map(|(_, message)| message.clone()).unwrap_or_default();
         Self { reason, next: due.next, ..Self::default() }
     }
 

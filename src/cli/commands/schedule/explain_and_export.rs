@@ -9,8 +9,8 @@ use crate::cli::args::usage_hints::hint_at_schedule;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::json::{SCHEMA_VERSION, format_json_line};
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::{find_own_program, read_process_variable};
 use crate::config::external::flags::Overrides;
@@ -24,16 +24,16 @@ use crate::schedule::zone::parse_zone;
 use crate::time::Timestamp;
 
 /// Explains a schedule, or prints the files of an export.
-pub fn execute(session: &Session, action: &ScheduleAction, clock: &dyn Clock) -> Result<Exit, CliError> {
+pub fn execute(invocation: &Invocation, action: &ScheduleAction, clock: &dyn Clock) -> Result<Exit, CliError> {
     match action {
-        ScheduleAction::Explain(args) => explain_schedule(session, args, clock),
-        ScheduleAction::Export(args) => export_schedule(session, args, clock),
+        ScheduleAction::Explain(args) => explain_schedule(invocation, args, clock),
+        ScheduleAction::Export(args) => export_schedule(invocation, args, clock),
         // It needs the runtime, and is started there.
         ScheduleAction::Run(_) => Ok(Exit::Ok),
     }
 }
 
-fn explain_schedule(session: &Session, args: &ScheduleExplainArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
+fn explain_schedule(invocation: &Invocation, args: &ScheduleExplainArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
     if let Some(help) = hint_at_schedule(&args.cron) {
         let message = format!("{} is a file, and not an expression", args.cron);
         return Err(CliError::new(message, Exit::Usage).with_help(help));
@@ -50,7 +50,7 @@ fn explain_schedule(session: &Session, args: &ScheduleExplainArgs, clock: &dyn C
     let explanation = explain(&recurrence, &zone, now);
     let text =
         if args.json { format_json_line(&ExplanationDocument::new(&explanation)) } else { explanation.to_text() };
-    session.terminal.stdout().put(&text);
+    invocation.terminal.stdout().put(&text);
     Ok(Exit::Ok)
 }
 
@@ -92,7 +92,7 @@ impl<'a> ExplanationDocument<'a> {
     }
 }
 
-fn export_schedule(session: &Session, args: &ScheduleExportArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
+fn export_schedule(invocation: &Invocation, args: &ScheduleExportArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
     let settings = load(&args.job, &Overrides::default()).map_err(from_config)?;
     let Some(schedule) = settings.schedule else {
         let why = format!("{} has no schedule to export", args.job.display());
@@ -113,10 +113,10 @@ fn export_schedule(session: &Session, args: &ScheduleExportArgs, clock: &dyn Clo
     };
     let files = export(args.target, &job);
     if let Some(folder) = &args.out {
-        write_files(session, folder, &files)?;
+        write_files(invocation, folder, &files)?;
     } else {
         let texts: Vec<&str> = files.iter().map(|file| file.text.as_str()).collect();
-        session.terminal.stdout().put(&texts.join("\n"));
+        invocation.terminal.stdout().put(&texts.join("\n"));
     }
     Ok(Exit::Ok)
 }
@@ -126,14 +126,14 @@ fn resolve_path(path: &Path) -> Result<PathBuf, CliError> {
         .map_err(|error| CliError::new(format!("{} has no absolute path: {error}", path.display()), Exit::IoErr))
 }
 
-fn write_files(session: &Session, folder: &Path, files: &[ExportFile]) -> Result<(), CliError> {
+fn write_files(invocation: &Invocation, folder: &Path, files: &[ExportFile]) -> Result<(), CliError> {
     for file in files {
         let path = folder.join(&file.name);
         std::fs::write(&path, &file.text).map_err(|error| {
             CliError::new(format!("{} can't be written: {error}", path.display()), Exit::CantCreate)
                 .with_help("name an existing folder that you may write to")
         })?;
-        session.terminal.stdout().put(&format!("wrote {}\n", path.display()));
+        invocation.terminal.stdout().put(&format!("wrote {}\n", path.display()));
     }
     Ok(())
 }

@@ -11,9 +11,9 @@ use crate::cli::commands::load_settings::read_settings;
 use crate::cli::commands::schedule::late_alert::report_verdict;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::invocation::Invocation;
 use crate::cli::output::json::format_json_line;
 use crate::cli::output::late::{LateLine, LateOutput};
-use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
@@ -24,7 +24,7 @@ type JobName = (String, Option<String>);
 
 /// Prints a line for each job and returns the exit of the worst.
 pub async fn execute(context: CommandContext<'_>, args: &LateArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     let output = match &args.file {
         Some(file) => {
             let line = judge_file(args, file, &clock)?;
@@ -33,7 +33,7 @@ pub async fn execute(context: CommandContext<'_>, args: &LateArgs) -> Result<Exi
             }
             LateOutput { lines: vec![line], exit: Exit::Ok }
         }
-        None => judge_jobs(session, args, &clock, &rng).await?,
+        None => judge_jobs(invocation, args, &clock, &rng).await?,
     };
     let output = match output.exit {
         Exit::Ok => {
@@ -41,14 +41,14 @@ pub async fn execute(context: CommandContext<'_>, args: &LateArgs) -> Result<Exi
         }
         _ => output,
     };
-    let out = session.terminal.stdout();
+    let out = invocation.terminal.stdout();
     out.put(&if args.json { format_json_line(&output.make_document()) } else { output.format_text(out.palette()) });
     Ok(output.exit)
 }
 
 /// Judges every job. One whose settings are wrong is unknown; if all are, that is the exit.
 async fn judge_jobs(
-    session: &Session,
+    invocation: &Invocation,
     args: &LateArgs,
     clock: &Arc<dyn Clock>,
     rng: &Arc<dyn Rng>,
@@ -61,7 +61,7 @@ async fn judge_jobs(
             Err(error) if args.jobs.len() == 1 => return Err(error),
             Err(error) => {
                 if !args.json {
-                    error.report(&session.terminal, false, session.args.verbose > 0);
+                    error.report(&invocation.terminal, false, invocation.args.verbose > 0);
                 }
                 let hint = error.hint().map(str::to_owned);
                 lines.push(LateLine::from_error(name_job_by_file(job), error.message().to_owned(), hint));

@@ -12,7 +12,7 @@ use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition::{Condition, Finding, ProblemReport};
 use crate::alerts::report_context::{AlertedJob, LinkedTabs};
 use crate::app::job_alerts::JobAlerts;
-use crate::app::local_state::instance_lock::read_known_id;
+use crate::app::local_state::installation::read_known_id;
 use crate::app::schedule::run_history::JobHistory;
 use crate::cli::args::job::JobArgs;
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
@@ -44,11 +44,11 @@ pub async fn report_verdict(
     };
     let now = clock.now();
     if line.state == LatenessState::Unknown {
-        return alerting.finish_unreadable(&line.message).await;
+        return alerting.report_unreadable(&line.message).await;
     }
-    let mut findings = vec![alerting.note_readable()];
+    let mut findings = vec![alerting.record_readable()];
     findings.extend(find_lateness(&alerting, settings, line, line.state, stored, now));
-    alerting.finish_question(&findings).await;
+    alerting.report_lateness_check(&findings).await;
 }
 
 /// Returns what a verdict says about lateness; nothing for a pause.
@@ -86,8 +86,8 @@ fn find_lateness(
 /// Returns whether a run has reported the problem. A run that was killed before it could has not.
 fn is_reported_by_runs(alerting: &JobAlerts, settings: &Settings, stored: Option<&str>) -> bool {
     let mut state = stored.map(AlertState::read).unwrap_or_default();
-    let install = read_known_id(settings.state_dir.as_deref()).unwrap_or_default();
+    let installation = read_known_id(settings.state_dir.as_deref()).unwrap_or_default();
     let memory = alerting.read_memory();
-    state.confirm(&install, |id| memory.find_delivery(id));
+    state.confirm(&installation, |id| memory.find_delivery(id));
     state.is_reported(Condition::Run)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cli::args::scripts::lint::{ConfidenceChoice, FixChoice, GateChoice, LintAction, LintArgs, LintFormat};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::invocation::Invocation;
 use crate::lint::finding::{LintConfidence, LintSeverity};
 use crate::lint::linter::lint_paths;
 use crate::lint::output::json::EarlierReport;
@@ -20,9 +20,9 @@ use crate::lint::rules::table::{find_rule, list_rules, render_page};
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Reads the scripts and prints the report.
-pub fn execute(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
+pub fn execute(invocation: &Invocation, args: &LintArgs) -> Result<Exit, CliError> {
     if let Some(LintAction::Explain(explain)) = &args.action {
-        return print_explanation(session, explain.code.as_deref());
+        return print_explanation(invocation, explain.code.as_deref());
     }
     let settings = make_settings(args)?;
     let earlier = args.before.as_deref().map(read_earlier).transpose()?;
@@ -30,7 +30,7 @@ pub fn execute(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
     let mut report = lint_paths(&args.paths, &settings);
     if args.fix == Some(FixChoice::Safe) {
         let count = write_fixes(&report)?;
-        session.terminal.stderr().write_line(&if count == 1 {
+        invocation.terminal.stderr().write_line(&if count == 1 {
             "1 fix made".to_owned()
         } else {
             format!("{count} fixes made")
@@ -51,7 +51,7 @@ pub fn execute(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
         LintFormat::Sarif => sarif::render_sarif(&report, env!("CARGO_PKG_VERSION")),
         LintFormat::Github => github::render_github(&report),
     };
-    session.terminal.stdout().put(&shown);
+    invocation.terminal.stdout().put(&shown);
     if report.files.is_empty() {
         let why = "no script was read: name Python or shell scripts, crontabs, job files, or folders with them";
         return Err(CliError::new(why, Exit::NoInput));
@@ -72,8 +72,8 @@ fn is_gated(report: &LintReport, gate: GateChoice) -> bool {
     })
 }
 
-fn print_explanation(session: &Session, code: Option<&str>) -> Result<Exit, CliError> {
-    let out = session.terminal.stdout();
+fn print_explanation(invocation: &Invocation, code: Option<&str>) -> Result<Exit, CliError> {
+    let out = invocation.terminal.stdout();
     let Some(code) = code else {
         for rule in list_rules() {
             out.write_line(&format!("{}  {:<7}  {}", rule.code, rule.severity.name(), rule.title));

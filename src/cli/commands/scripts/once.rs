@@ -14,7 +14,7 @@ use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped}
 use crate::cli::commands::scripts::retry::{read_stdin, stop_signal};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::invocation::Invocation;
 use crate::cli::signals::SignalWatch;
 use crate::cli::streams::command_output::TerminalOutput;
 use crate::clock::Clock;
@@ -26,18 +26,18 @@ use crate::rng::Rng;
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
 pub async fn execute(context: CommandContext<'_>, args: &OnceArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     register_process_secrets();
     let date = args.date.map_or_else(|| find_date(args, clock.as_ref()), Ok)?;
     match &args.files {
-        Some(folder) => with_files(session, args, folder, date, clock, rng).await,
-        None => run_once_in_sheet(CommandContext { session, host, clock, rng }, args, date).await,
+        Some(folder) => with_files(invocation, args, folder, date, clock, rng).await,
+        None => run_once_in_sheet(CommandContext { invocation, host, clock, rng }, args, date).await,
     }
 }
 
 /// Runs the command unless there is a file about name and date.
 async fn with_files(
-    session: &Session,
+    invocation: &Invocation,
     args: &OnceArgs,
     folder: &Path,
     date: jiff::civil::Date,
@@ -53,11 +53,11 @@ async fn with_files(
     if args.force {
         done.delete().map_err(|error| file_error(&error))?;
     } else if done.is_done().map_err(|error| file_error(&error))? {
-        return Ok(report_skipped(session, args));
+        return Ok(report_skipped(invocation, args));
     }
-    let report = run(session, args, date.to_string(), &clock, rng.as_ref()).await?;
+    let report = run(invocation, args, date.to_string(), &clock, rng.as_ref()).await?;
     if let Some(error) = &report.error {
-        report_not_done(session, args, date, error);
+        report_not_done(invocation, args, date, error);
         return Ok(Exit::OfCommand(report.exit_code));
     }
     let words: Vec<_> = args.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
@@ -81,7 +81,7 @@ fn describe_file_error(path: &Path, error: &io::Error) -> CliError {
 
 /// Runs the command once, in a process group of its own, with its output as it comes.
 async fn run(
-    session: &Session,
+    invocation: &Invocation,
     args: &OnceArgs,
     date: String,
     clock: &Arc<dyn Clock>,
@@ -108,9 +108,9 @@ async fn run(
         streams_output: true,
         folder: None,
         variables: &variables,
-        output: &TerminalOutput(Arc::clone(&session.terminal)),
+        output: &TerminalOutput(Arc::clone(&invocation.terminal)),
         clock: clock.as_ref(),
-        rng: rng,
+        rng,
     };
     let report = once.run(&mut stops, &mut |_| {}).await;
     drop(watch);

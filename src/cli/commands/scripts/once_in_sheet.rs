@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
 use crate::app::inspect::listing::load_snapshot;
-use crate::app::job::run;
 use crate::app::run_request::RunRequest;
+use crate::app::single_run::run;
 use crate::app::stages::stage_parts::make_stage_parts;
 use crate::app::stages::stage_plan::{
     PlannedStage, ReadStdinFn, StageFolders, StageListeners, StageOutcomes, StagePlan,
@@ -26,10 +26,10 @@ use crate::cli::commands::load_settings::select_run_notes;
 use crate::cli::commands::run_interrupts::watch_signals;
 use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped};
 use crate::cli::commands::scripts::retry::read_stdin;
-use crate::cli::commands::stage_redo::revoke_keys;
+use crate::cli::commands::stage_reprocess::revoke_keys;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::invocation::Invocation;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::cli::streams::command_output::TerminalOutput;
 use crate::cli::streams::control_characters::make_visible;
@@ -55,17 +55,17 @@ const TRIGGER: &str = "once";
 
 /// Runs the command and returns its exit code, or 0 if it is done already.
 pub async fn run_once_in_sheet(context: CommandContext<'_>, args: &OnceArgs, date: Date) -> Result<Exit, CliError> {
-    let CommandContext { session, host, clock, rng } = context;
+    let CommandContext { invocation, host, clock, rng } = context;
     let settings = read_settings(args)?;
     let key = Key::new(date.to_string()).map_err(|error| CliError::new(format!("the date: {error}"), Exit::Usage))?;
-    let plan = Arc::new(plan(session, args, key.clone(), &clock, &rng));
+    let plan = Arc::new(plan(invocation, args, key.clone(), &clock, &rng));
     let outcomes = Arc::new(StageOutcomes::default());
     if args.force {
         let revoked = revoke_keys(&settings, &[key], &host, &clock, &rng).await;
         revoked.map_err(|error| describe_run_error(&error, args, &settings, None))?;
     } else if is_done(&settings, &key, &clock, &rng).await.map_err(|error| from_app(&error, &settings))? {
         // What is done stays so: no claim is needed, and nothing is written.
-        return Ok(report_skipped(session, args));
+        return Ok(report_skipped(invocation, args));
     }
     let (stop, abort) = (StopHandle::default(), CancellationToken::new());
     let watch = watch_signals(&stop, &abort, &clock);
@@ -76,7 +76,7 @@ pub async fn run_once_in_sheet(context: CommandContext<'_>, args: &OnceArgs, dat
         host,
         ..RunRequest::default()
     };
-    let running = Box::pin(run(&settings, request, clock, rng, make_event_sink(session, args), stop));
+    let running = Box::pin(run(&settings, request, clock, rng, make_event_sink(invocation, args), stop));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = abort.cancelled() => None,
@@ -87,7 +87,7 @@ pub async fn run_once_in_sheet(context: CommandContext<'_>, args: &OnceArgs, dat
         let message = format!("{}: stopped at once by a third signal; the command was killed", args.name);
         return Err(CliError::new(message, signal.map_or(Exit::Interrupted, Exit::from)));
     };
-    report_end(session, args, &settings, date, &ended, report.as_ref(), signal)
+    report_end(invocation, args, &settings, date, &ended, report.as_ref(), signal)
 }
 
 /// Reads whether the sheet has the mark. Nothing is written.
@@ -126,8 +126,8 @@ fn read_settings(args: &OnceArgs) -> Result<Settings, CliError> {
     Ok(settings)
 }
 
-fn plan(session: &Session, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, rng: &Arc<dyn Rng>) -> StagePlan {
-    let terminal = Arc::clone(&session.terminal);
+fn plan(invocation: &Invocation, args: &OnceArgs, key: Key, clock: &Arc<dyn Clock>, rng: &Arc<dyn Rng>) -> StagePlan {
+    let terminal = Arc::clone(&invocation.terminal);
     let of_lines = Arc::clone(&terminal);
     let run = key.as_str().to_owned();
     let stage = PlannedStage {
@@ -171,8 +171,8 @@ fn make_stdin_reader() -> ReadStdinFn {
 }
 
 /// Returns what shows the events of the run that a person has to know.
-fn make_event_sink(session: &Session, args: &OnceArgs) -> EventSink {
-    let (terminal, name) = (Arc::clone(&session.terminal), args.name.to_string());
+fn make_event_sink(invocation: &Invocation, args: &OnceArgs) -> EventSink {
+    let (terminal, name) = (Arc::clone(&invocation.terminal), args.name.to_string());
     Arc::new(move |event| {
         let warning = match event {
             Event::Anomaly { message } | Event::LastingAnomaly { message, is_known: false } => message,
@@ -185,7 +185,7 @@ fn make_event_sink(session: &Session, args: &OnceArgs) -> EventSink {
 
 /// Returns the exit after the run, and reports why the command is not done.
 fn report_end(
-    session: &Session,
+    invocation: &Invocation,
     args: &OnceArgs,
     settings: &Settings,
     date: Date,
@@ -193,7 +193,7 @@ fn report_end(
     report: Option<&RetryReport>,
     signal: Option<Signal>,
 ) -> Result<Exit, CliError> {
-    let not_done = |error: &str| report_not_done(session, args, date, error);
+    let not_done = |error: &str| report_not_done(invocation, args, date, error);
     match ended {
         Ok(run) if run.run.status != RunStatus::Interrupted => Ok(Exit::Ok),
         Ok(_) => {

@@ -4,16 +4,16 @@ use jiff::civil::Date;
 
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::invocation::Invocation;
 use crate::cli::streams::control_characters::make_visible;
 
 /// Says that it is done already, and returns the exit.
-pub(super) fn report_skipped(session: &Session, args: &OnceArgs) -> Exit {
-    session.terminal.stderr().write_line(&format!("{}: already done, skipping", args.name));
+pub(super) fn report_skipped(invocation: &Invocation, args: &OnceArgs) -> Exit {
+    invocation.terminal.stderr().write_line(&format!("{}: already done, skipping", args.name));
     Exit::Ok
 }
 
 /// Says why it is not done.
-pub(super) fn report_not_done(session: &Session, args: &OnceArgs, date: Date, error: &str) {
-    session.terminal.stderr().write_line(&format!("{}: not done for {date}: {}", args.name, make_visible(error)));
+pub(super) fn report_not_done(invocation: &Invocation, args: &OnceArgs, date: Date, error: &str) {
+    invocation.terminal.stderr().write_line(&format!("{}: not done for {date}: {}", args.name, make_visible(error)));
 }

@@ -11,7 +11,7 @@ use crate::cli::args::scripts::retry::RetryArgs;
 use crate::cli::commands::context::CommandContext;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::session::Session;
+use crate::cli::invocation::Invocation;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::cli::streams::command_output::TerminalOutput;
 use crate::cli::streams::control_characters::make_visible;
@@ -26,7 +26,7 @@ use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 
 /// Runs the command and returns its exit code.
 pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Exit, CliError> {
-    let CommandContext { session, clock, rng, .. } = context;
+    let CommandContext { invocation, clock, rng, .. } = context;
     register_process_secrets();
     let policy = args.make_policy().map_err(|why| CliError::new(why, Exit::Usage))?;
     if let Some(path) = &args.output {
@@ -43,7 +43,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Ex
         Ok(stdin) => stdin,
         Err(signal) => return Ok(Exit::OfCommand(signal.exit_code())),
     };
-    let lines = RetryLines { session, clock: clock.as_ref(), of: args.max_retries };
+    let lines = RetryLines { invocation, clock: clock.as_ref(), of: args.max_retries };
     let retry = CommandRetry {
         command: &args.describe_command(),
         policy: &policy,
@@ -51,7 +51,7 @@ pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Ex
         streams_output: args.stream,
         folder: None,
         variables: &[],
-        output: &TerminalOutput(Arc::clone(&session.terminal)),
+        output: &TerminalOutput(Arc::clone(&invocation.terminal)),
         clock: clock.as_ref(),
         rng: rng.as_ref(),
     };
@@ -100,7 +100,7 @@ pub async fn read_stdin(
 
 /// The lines about attempts on standard error.
 struct RetryLines<'a> {
-    session: &'a Session,
+    invocation: &'a Invocation,
     clock: &'a dyn Clock,
     of: u32,
 }
@@ -116,7 +116,7 @@ impl RetryLines<'_> {
             Some(error) => format!("{number}: {}", make_visible(error)),
             None => format!("{number}: succeeded"),
         };
-        if attempt.error.is_some() || attempt.number > 1 || self.session.args.verbose > 0 {
+        if attempt.error.is_some() || attempt.number > 1 || self.invocation.args.verbose > 0 {
             let event = if attempt.delay > 0.0 { "command.retrying" } else { "command.attempted" };
             self.write_line(&text, attempt.error.is_some(), event, attempt);
         }
@@ -141,8 +141,8 @@ impl RetryLines<'_> {
     }
 
     fn write_line(&self, text: &str, is_warning: bool, event: &str, attempt: &AttemptReport) {
-        if !self.session.log_style.format.is_structured() {
-            self.session.terminal.stderr().write_line(text);
+        if !self.invocation.log_style.format.is_structured() {
+            self.invocation.terminal.stderr().write_line(text);
             return;
         }
         let level = if is_warning { LogLevel::Warning } else { LogLevel::Info };
@@ -156,7 +156,7 @@ impl RetryLines<'_> {
             line.add("cause", error.as_str().into());
         }
         line.add("exit_code", attempt.exit_code.into());
-        self.session.write_log_line(&line);
+        self.invocation.write_log_line(&line);
     }
 }
 

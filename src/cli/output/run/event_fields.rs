@@ -55,9 +55,9 @@ pub fn collect_event_fields(event: &Event) -> Map<String, Value> {
             ("error.kind", fault.to_string().into()),
             ("cause", cause.as_str().into()),
         ],
-        Event::ItemFailed { key, place, step, error } => vec![
+        Event::ItemFailed { key, position, step, error } => vec![
             ("key", key.as_str().into()),
-            ("place", place.as_str().into()),
+            ("place", position.as_str().into()),
             ("step", step.as_str().into()),
             ("error.kind", "item".into()),
             ("cause", error.as_str().into()),

@@ -74,7 +74,9 @@ impl EventLines {
             Event::RunAbandoned { run } => Some(format!(
                 "warning: the earlier run {run} died, or this run took over its lease; Runs records it as crashed"
             )),
-            Event::ItemFailed { key, place, step, error } => self.format_failure(key.as_str(), place, step, error),
+            Event::ItemFailed { key, position, step, error } => {
+                self.format_failure(key.as_str(), position, step, error)
+            }
             Event::RetryRequested { key, uses_stored_record: from_kept } => self.format_retry(key.as_str(), *from_kept),
             Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => Some(format!(
                 "step {} of {}: attempt {attempt} of {of} starts in {}: {}",

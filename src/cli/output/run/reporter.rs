@@ -29,7 +29,7 @@ const FAILURES_KEPT: usize = 20;
 /// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a manner of its own, and all may be typed together")]
-pub struct Audience {
+pub struct ReporterOptions {
     /// A machine: one JSON document at the end, nothing else.
     pub wants_json: bool,
     /// A reader who wants failures and warnings only.
@@ -47,7 +47,7 @@ pub struct Audience {
 pub struct Reporter {
     terminal: Arc<Terminal>,
     clock: Arc<dyn Clock>,
-    audience: Audience,
+    options: ReporterOptions,
     place: JobDestination,
     /// The form of lines on standard error. In a structured one there is no bar, because a log
     /// collector reads them.
@@ -65,22 +65,22 @@ impl Reporter {
     pub fn new(
         terminal: Arc<Terminal>,
         clock: Arc<dyn Clock>,
-        audience: Audience,
+        options: ReporterOptions,
         place: JobDestination,
         style: Arc<LogStyle>,
     ) -> Self {
         let animated = terminal.stderr().is_animated()
-            && !audience.is_quiet
-            && !audience.wants_json
+            && !options.is_quiet
+            && !options.wants_json
             && !style.format.is_structured()
-            && !audience.shares_terminal;
-        let lines = EventLines::new(&place, audience.is_verbose, !animated && !audience.is_quiet);
+            && !options.shares_terminal;
+        let lines = EventLines::new(&place, options.is_verbose, !animated && !options.is_quiet);
         let bar = animated.then(|| RunProgressBar::start(&place.job, terminal.stderr()));
         let started_ms = clock.monotonic_ms();
         Self {
             terminal,
             clock,
-            audience,
+            options,
             place,
             style,
             run: None,
@@ -110,14 +110,12 @@ impl Reporter {
         }
         let is_shown = match event {
             // What people did to the sheet, or have to do, is worth a mail.
-            Event::ItemFailed { .. } | Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.wants_json,
+            Event::ItemFailed { .. } | Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.options.wants_json,
             // Cron would mail what is known each day.
-            Event::LastingAnomaly { is_known, .. } => {
-                !(self.audience.wants_json || *is_known && self.audience.is_quiet)
-            }
+            Event::LastingAnomaly { is_known, .. } => !(self.options.wants_json || *is_known && self.options.is_quiet),
             // A quiet run, too, reports that its rows go to a file of this machine.
-            Event::Loaded { is_first_run: true, .. } if self.place.spreadsheet.is_local() => !self.audience.wants_json,
-            _ => !self.audience.wants_json && !self.audience.is_quiet,
+            Event::Loaded { is_first_run: true, .. } if self.place.spreadsheet.is_local() => !self.options.wants_json,
+            _ => !self.options.wants_json && !self.options.is_quiet,
         };
         match self.lines.format_event(event, elapsed_ms) {
             Some(text) if is_shown => self.write_event(&text, event),
@@ -125,7 +123,7 @@ impl Reporter {
             None => {}
         }
         if let (Event::Finished(_), Some(text)) =
-            (event, self.lines.format_omitted_failures().filter(|_| !self.audience.wants_json))
+            (event, self.lines.format_omitted_failures().filter(|_| !self.options.wants_json))
         {
             self.write_line(&text, LogLevel::Warning, "items.failed", Map::new());
         }
@@ -155,7 +153,7 @@ impl Reporter {
     /// reads.
     pub fn write_measurement(&self, measurement: &RunMeasurement) {
         let level = measurement.log_level();
-        if self.style.format.is_structured() && (!self.audience.is_quiet || level != LogLevel::Info) {
+        if self.style.format.is_structured() && (!self.options.is_quiet || level != LogLevel::Info) {
             self.write_line(&measurement.format_sentence(), level, "run.finished", measurement.log_fields());
         }
     }
@@ -166,7 +164,7 @@ impl Reporter {
         self.end_bar();
         self.terminal.stderr().put_into_copy(&format_summary(report, &self.place, Palette::new(false)));
         let out = self.terminal.stdout();
-        if self.audience.wants_json {
+        if self.options.wants_json {
             out.put(&format_json_line(&RunDocument::new(
                 report,
                 &self.place,
@@ -174,9 +172,9 @@ impl Reporter {
                 &self.failures,
                 self.failures_omitted,
             )));
-        } else if !self.audience.is_quiet
+        } else if !self.options.is_quiet
             || exit != Exit::Ok
-            || (report.exhausted_failures > 0 && !self.audience.omits_exhausted)
+            || (report.exhausted_failures > 0 && !self.options.omits_exhausted)
         {
             out.put(&format_summary(report, &self.place, out.palette()));
         }
@@ -188,14 +186,14 @@ impl Reporter {
     }
 
     fn keep_failure(&mut self, event: &Event) {
-        let Event::ItemFailed { key, place, step, error } = event else { return };
+        let Event::ItemFailed { key, position, step, error } = event else { return };
         if self.failures.len() == FAILURES_KEPT {
             self.failures_omitted += 1;
             return;
         }
         self.failures.push(FailureDocument {
             key: key.as_str().to_owned(),
-            place: place.clone(),
+            place: position.clone(),
             step: step.clone(),
             error: error.clone(),
         });
@@ -226,14 +224,14 @@ mod tests {
     use super::*;
 
     /// Returns standard output and standard error of a run with this many failures.
-    fn shown(audience: Audience, failures: u64) -> (String, String) {
-        shown_at(audience, failures, fixtures::make_place())
+    fn shown(options: ReporterOptions, failures: u64) -> (String, String) {
+        shown_at(options, failures, fixtures::make_place())
     }
 
-    fn shown_at(audience: Audience, failures: u64, place: JobDestination) -> (String, String) {
+    fn shown_at(options: ReporterOptions, failures: u64, place: JobDestination) -> (String, String) {
         let (terminal, captured) = fixtures::make_pipes();
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
-        let mut reporter = Reporter::new(terminal, clock, audience, place, Arc::default());
+        let mut reporter = Reporter::new(terminal, clock, options, place, Arc::default());
         reporter.show_event(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
         reporter.show_event(&Event::Loaded { keys: 0, open_failures: 0, is_first_run: true, took_ms: 3 });
         (0..failures).for_each(|n| reporter.show_event(&fixtures::make_failure(n)));
@@ -249,7 +247,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_person_gets_progress_on_stderr_and_summary_on_stdout() {
-        let (out, err) = shown(Audience::default(), 0);
+        let (out, err) = shown(ReporterOptions::default(), 0);
         assert!(out.starts_with("quakes  ✔ succeeded") && out.contains("new 1,707"), "{out}");
         insta::assert_snapshot!(err, @r"
         quakes: run 20180207-012613-00abc started
@@ -259,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_machine_gets_one_document_and_nothing_else() {
-        let (out, err) = shown(Audience { wants_json: true, ..Audience::default() }, 23);
+        let (out, err) = shown(ReporterOptions { wants_json: true, ..ReporterOptions::default() }, 23);
         assert_eq!(err, "");
         let document: Value = serde_json::from_str(&out).expect("one document");
         assert_eq!((&document["exit_code"], &document["counts"]["failed"]), (&3.into(), &23.into()));
@@ -269,7 +267,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_run_is_silent_unless_something_failed() {
-        let quiet = Audience { is_quiet: true, ..Audience::default() };
+        let quiet = ReporterOptions { is_quiet: true, ..ReporterOptions::default() };
         let spreadsheet = Spreadsheet::new_google("1AbC", "--spreadsheet names it".into());
         let far = || JobDestination { spreadsheet: spreadsheet.clone(), ..fixtures::make_place() };
         assert_eq!(shown_at(quiet, 0, far()), (String::new(), String::new()));
@@ -280,7 +278,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_first_run_in_a_local_file_says_where_it_is() {
-        let (out, err) = shown(Audience { is_quiet: true, ..Audience::default() }, 0);
+        let (out, err) = shown(ReporterOptions { is_quiet: true, ..ReporterOptions::default() }, 0);
         assert_eq!(out, "");
         assert_eq!(err, "quakes: first run in local file fixtures/quakes.sheet, because no spreadsheet is set\n");
     }

@@ -17,7 +17,9 @@ pub fn format_summary(report: &RunReport, place: &JobDestination, palette: Palet
     if !report.run.message.is_empty() && report.run.status != RunStatus::Succeeded {
         let _ = writeln!(out, "  {}", make_visible(&report.run.message));
     }
-    if let (RunStatus::Succeeded, Some(repeated)) = (report.run.status, report.repeats.sentence(report.again)) {
+    if let (RunStatus::Succeeded, Some(repeated)) =
+        (report.run.status, report.repeats.sentence(report.reprocess_policy))
+    {
         let _ = writeln!(out, "  {}", palette.mark_warning(&make_visible(&repeated)));
     }
     let failed = format!("failed {}", format_number(counts.failed));

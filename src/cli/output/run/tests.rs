@@ -6,7 +6,7 @@ use serde_json::Value;
 use tracing::subscriber::with_default;
 
 use crate::cli::output::fixtures;
-use crate::cli::output::run::reporter::{Audience, Reporter};
+use crate::cli::output::run::reporter::{Reporter, ReporterOptions};
 use crate::cli::streams::logs::{LogSettings, make_subscriber};
 use crate::clock::Clock;
 use crate::fault::Fault;
@@ -64,8 +64,8 @@ fn whole_run(format: LogFormat) -> String {
     let style = style(format);
     let settings = LogSettings { style: Arc::clone(&style), ..LogSettings::default() };
     let logs = make_subscriber(&terminal, &clock, &settings, &[]).expect("valid settings");
-    let audience = Audience { is_verbose: true, ..Audience::default() };
-    let mut reporter = Reporter::new(terminal, clock, audience, fixtures::make_place(), style);
+    let reporter_options = ReporterOptions { is_verbose: true, ..ReporterOptions::default() };
+    let mut reporter = Reporter::new(terminal, clock, reporter_options, fixtures::make_place(), style);
     reporter.show_event(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
     reporter.show_event(&Event::Loaded { keys: 204, open_failures: 1, is_first_run: false, took_ms: 3 });
     with_default(logs, || {

@@ -51,8 +51,9 @@ pub(crate) fn read_channels(
             reader.add_problem(problem.help("give each channel a name of its own: name = \"oncall\""));
             continue;
         }
-        let least = read_least_severity(reader, section.severity.as_ref(), kind, escalated.contains(&name.as_str()));
-        reading.routes.push(Route { name: name.clone(), least, joins: kind.joins() });
+        let min_severity =
+            read_least_severity(reader, section.severity.as_ref(), kind, escalated.contains(&name.as_str()));
+        reading.routes.push(Route { name: name.clone(), min_severity, can_join_messages: kind.joins() });
         let target = read_target(reader, section, kind, &name);
         reading.found.extend(target.map(|target| AlertChannel { name, kind, target }));
     }
@@ -82,9 +83,9 @@ pub(crate) fn read_slack_of_environment(
     warn_of_address(reader, ChannelKind::Slack, SLACK_WEBHOOK, &url);
     let kind = ChannelKind::Slack;
     let name = kind.as_str().to_owned();
-    let is_rung = escalated.contains(&kind.as_str());
-    let least = if is_rung { None } else { Some(kind.usual_severity()) };
-    reading.routes.push(Route { name: name.clone(), least, joins: kind.joins() });
+    let is_escalation_only = escalated.contains(&kind.as_str());
+    let min_severity = if is_escalation_only { None } else { Some(kind.usual_severity()) };
+    reading.routes.push(Route { name: name.clone(), min_severity, can_join_messages: kind.joins() });
     let target = ChannelTarget::Http { url: SecretString::from(String::from(url)), key: None, topic: String::new() };
     reading.found.push(AlertChannel { name, kind, target });
 }
@@ -107,9 +108,9 @@ fn read_least_severity(
     reader: &mut ValueReader<'_>,
     at: Option<&Located<String>>,
     kind: ChannelKind,
-    is_rung: bool,
+    is_escalation_only: bool,
 ) -> Option<Severity> {
-    let Some(at) = at else { return if is_rung { None } else { Some(kind.usual_severity()) } };
+    let Some(at) = at else { return if is_escalation_only { None } else { Some(kind.usual_severity()) } };
     let word = reader.read_text(at)?;
     if word == "never" {
         return None;

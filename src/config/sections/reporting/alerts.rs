@@ -58,7 +58,7 @@ pub(crate) fn read_alerts(
     let zone = raw.timezone.as_ref().and_then(|at| reader.read_zone(at, "`alerts.timezone`")).map(|(_, zone)| zone);
     let zone = zone.or_else(|| schedule.map(|schedule| schedule.zone.clone())).unwrap_or(TimeZone::UTC);
     let escalated: Vec<&str> =
-        raw.escalate.iter().filter_map(|rung| rung.to.as_ref()).map(|at| at.get().as_str()).collect();
+        raw.escalate.iter().filter_map(|level| level.to.as_ref()).map(|at| at.get().as_str()).collect();
     let mut reading = ChannelReading { found: Vec::new(), routes: Vec::new() };
     read_channels(reader, &raw.channel, &escalated, &mut reading);
     let has_slack = reading.routes.iter().any(|route| route.name == "slack");
@@ -156,9 +156,9 @@ fn read_escalation(
     raw: &[EscalateSection],
     reading: &ChannelReading,
 ) -> Vec<EscalationLevel> {
-    let mut rungs = Vec::new();
-    for rung in raw {
-        let (Some(after), Some(to)) = (&rung.after, &rung.to) else { continue };
+    let mut escalation_levels = Vec::new();
+    for level in raw {
+        let (Some(after), Some(to)) = (&level.after, &level.to) else { continue };
         let (Some(patience), Some(name)) = (read_escalation_delay(reader, after), reader.read_non_empty(to, "`to`"))
         else {
             continue;
@@ -172,9 +172,9 @@ fn read_escalation(
             reader.add_problem_at(to, "`alerts.escalate` names no channel of the job", "no such channel", &help);
             continue;
         }
-        rungs.push(EscalationLevel { after: patience, to: name });
+        escalation_levels.push(EscalationLevel { after: patience, to: name });
     }
-    rungs
+    escalation_levels
 }
 
 /// How to write a delay of an escalation.

@@ -24,11 +24,11 @@ pub(in crate::store::commit) fn row(key: &str) -> [&str; 4] {
 /// The deletion of a row of Processed.
 pub(in crate::store::commit) fn removal(key: &str, row_number: u32) -> RowDeletion {
     RowDeletion {
-        role: TabKind::Processed,
+        kind: TabKind::Processed,
         row: row_number,
-        mark: Some(hash_key_row(&row(key))),
+        hash: Some(hash_key_row(&row(key))),
         key: None,
-        gap: HistoryLoss::Nothing,
+        history_loss: HistoryLoss::Nothing,
         bytes: 0,
     }
 }

@@ -100,7 +100,7 @@ fn a_renamed_column_is_found_by_its_mark() {
     assert_eq!(own(&columns).find_missing_columns(&tab), names(&["magnitude", "depth"]));
     let marks = [mark(7, 0, "id"), mark(7, 1, "magnitude"), mark(8, 2, "depth")];
     let found = own(&columns).find_lost_columns(&mut tab, Some(&marks));
-    assert_eq!((found.is_blocking(), found.gone), (false, names(&["depth"])));
+    assert_eq!((found.is_blocking(), found.deleted_columns), (false, names(&["depth"])));
     assert_eq!((tab.position("magnitude"), tab.position("depth")), (Some(1), None));
     assert_eq!(tab.columns(), names(&["id", "magnitude", "mine"]));
     let messages: Vec<_> = found.anomalies.into_iter().map(|anomaly| anomaly.message).collect();
@@ -124,12 +124,12 @@ fn a_header_text_counts_before_a_mark() {
     let mut taken = tab(&["id", "m", "x"], 3);
     let marks = [mark(7, 1, "n"), mark(7, 2, "m")];
     let found = own(&columns).find_lost_columns(&mut taken, Some(&marks));
-    assert_eq!((found.is_blocking(), found.gone, taken.position("m")), (false, names(&["n"]), Some(1)));
+    assert_eq!((found.is_blocking(), found.deleted_columns, taken.position("m")), (false, names(&["n"]), Some(1)));
     assert!(found.anomalies[0].message.contains("the values of \"m\" go there now"), "{:?}", found.anomalies);
     // A column that the job has added since has its own mark.
     let mut since = tab(&["id", "m", "x", "renamed"], 4);
     let found = own(&columns).find_lost_columns(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
-    assert_eq!((found.gone.len(), since.position("n")), (0, Some(3)));
+    assert_eq!((found.deleted_columns.len(), since.position("n")), (0, Some(3)));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_cleared_header_stops_the_run_even_if_it_was_the_last() {
     for (header, name, at) in [(&["id", "", "m"][..], "n", 1), (&["id", "n"][..], "m", 2)] {
         let found = own(&columns).find_lost_columns(&mut tab(header, 3), Some(&[mark(7, at, name)]));
         let [anomaly] = found.anomalies.as_slice() else { panic!("{found:?}") };
-        assert!(anomaly.is_blocking && found.gone.is_empty(), "{found:?}");
+        assert!(anomaly.is_blocking && found.deleted_columns.is_empty(), "{found:?}");
         assert!(anomaly.message.contains(&format!("column \"{name}\" has no header any more")), "{found:?}");
     }
 }
@@ -171,12 +171,12 @@ fn a_job_header_over_two_columns_stops_the_run() {
 fn where_marks_can_not_be_read_a_lost_header_stops_the_run() {
     let columns = names(&["id", "n"]);
     let found = own(&columns).find_lost_columns(&mut tab(&["id"], 3), None);
-    assert!(found.is_blocking() && found.gone.is_empty());
+    assert!(found.is_blocking() && found.deleted_columns.is_empty());
 }
 
 #[test]
 fn a_column_that_was_deleted_and_is_there_again_is_marked_anew() {
-    let state = State { columns: names(&["id", "n"]), deleted: names(&["n"]), ..State::default() };
+    let state = State { columns: names(&["id", "n"]), deleted_columns: names(&["n"]), ..State::default() };
     let head = HeadId { commit: 1, nonce: 5 };
     let again = |header: &[&str]| {
         mark_own_columns(head, &tab(header, 3), &own(&state.columns), &list_existing_columns(&state)).len()

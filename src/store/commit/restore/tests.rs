@@ -14,7 +14,7 @@ fn deletion(rows: Vec<RowDeletion>) -> RowDeletionBatch {
 }
 
 fn blank(row: u32) -> RowDeletion {
-    RowDeletion { mark: None, ..removal("", row) }
+    RowDeletion { hash: None, ..removal("", row) }
 }
 
 /// The scratch rows after a batch was applied to these rows.
@@ -66,7 +66,7 @@ fn if_one_row_was_not_meant_all_rows_are_restored() {
         checksum_correction.add(&row("b"));
         assert_eq!(found.compute_checksum_correction(), checksum_correction);
         let there = hit.iter().flatten().count();
-        assert_eq!(found.rows(), there as u64);
+        assert_eq!(found.count_rows(), there as u64);
         let back = found.make_requests(&tabs());
         assert_eq!(back.len(), 1 + there);
         let Request::InsertDimension { range, .. } = &back[0] else { panic!("room is made first") };

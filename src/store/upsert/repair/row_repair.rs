@@ -40,7 +40,7 @@ pub struct RowRepair {
     /// The columns to clear.
     pub clears: Vec<usize>,
     /// Whether it only brings the version in flight: no write had hit the row by mistake.
-    pub is_version: bool,
+    pub is_repeat_only: bool,
 }
 
 impl RowRepair {

@@ -30,10 +30,14 @@ impl UndoLog {
     pub fn make_scratch_texts(&self) -> Vec<(u32, Vec<String>)> {
         let word = if self.is_repair { REPAIR_TAG } else { SCRATCH_TAG };
         let mut log_header = vec![word.to_owned(), self.head.to_string(), self.header.len().to_string()];
-        log_header.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
-        log_header.extend([format_ranges(&self.used), self.appended.to_string(), self.keys.to_string()]);
+        log_header.extend([self.key, self.first_target_row as usize, self.targets.len()].map(|n| n.to_string()));
+        log_header.extend([
+            format_ranges(&self.written_columns),
+            self.appended.to_string(),
+            self.processed_rows.to_string(),
+        ]);
         log_header.extend([self.width.to_string(), Value::from(limit_columns(&self.names)).to_string()]);
-        log_header.push(format_counts(&self.counts));
+        log_header.push(format_counts(&self.appended_per_key));
         log_header.extend(self.recreated_cells().into_iter().chain(self.formulas_cell()));
         // Overwrite all of an older log's header.
         log_header.resize(self.columns() as usize, String::new());
@@ -44,7 +48,7 @@ impl UndoLog {
                 RowPredicate::Key(key) => ("key", key.clone()),
                 RowPredicate::Blank(key) => ("blank", key.clone()),
                 RowPredicate::Row { key, fingerprint } => {
-                    let kind = if target.is_version { VERSION_KIND } else { ROW_KIND };
+                    let kind = if target.is_repeat_only { VERSION_KIND } else { ROW_KIND };
                     (kind, json!([key, fingerprint.to_text()]).to_string())
                 }
             };
@@ -69,21 +73,21 @@ impl UndoLog {
         }
         let number = |at: usize| field(at).parse::<u32>().ok();
         let width = number(2).filter(|width| (*width as usize) < COLUMN_BOUND)?;
-        let (base, targets) = (number(4)?, number(5)?);
+        let (first_target_row, targets) = (number(4)?, number(5)?);
         let mut undo_log = Self {
             head,
             header: Vec::new(),
             key: number(3)? as usize,
-            used: parse_ranges(field(6))?,
+            written_columns: parse_ranges(field(6))?,
             appended: number(7)? as usize,
-            keys: number(8)? as usize,
+            processed_rows: number(8)? as usize,
             width: number(9).filter(|width| (*width as usize) < COLUMN_BOUND)? as usize,
             names: serde_json::from_str(field(10)).ok()?,
-            counts: parse_counts(field(11)),
+            appended_per_key: parse_counts(field(11)),
             recreated: parse_recreated(log_header.get(FIXED_CELLS as usize..).unwrap_or_default()),
             header_formulas: parse_formulas(log_header.get(FIXED_CELLS as usize..).unwrap_or_default()),
             is_repair: field(0) == REPAIR_TAG,
-            base,
+            first_target_row,
             targets: Vec::new(),
         };
         let margin = undo_log.margin();
@@ -94,18 +98,19 @@ impl UndoLog {
         let mut images =
             RowImages { header: parse_header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
         // Without a margin, the expectations are below the copies.
-        let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { undo_log.copies() })?)?;
+        let first =
+            first_target_row.checked_add(targets.checked_mul(if margin > 0 { 0 } else { undo_log.copies() })?)?;
         let parsed = |index: u32| parse_write(row(first.checked_add(index)?)?);
         let read = (0..targets).map(parsed).collect::<Option<Vec<_>>>()?;
         for index in 0..targets {
-            let before = base.checked_add(index)?;
+            let before = first_target_row.checked_add(index)?;
             // The service omits trailing empty rows.
-            images.before.push(cells(before).unwrap_or_default());
+            images.pre_images.push(cells(before).unwrap_or_default());
             let after = if undo_log.is_repair { targets.checked_mul(3)? } else { targets };
-            images.after.push(before.checked_add(after).and_then(cells).unwrap_or_default());
+            images.post_image_values.push(before.checked_add(after).and_then(cells).unwrap_or_default());
             if undo_log.is_repair {
                 let shown = before.checked_add(targets.checked_mul(2)?).and_then(cells);
-                images.shown.push(shown.unwrap_or_default());
+                images.pre_image_values.push(shown.unwrap_or_default());
             }
         }
         (undo_log.header, undo_log.targets) = (expected, read);
@@ -115,7 +120,7 @@ impl UndoLog {
 }
 
 fn format_counts(counts: &HashMap<String, usize>) -> String {
-    let mut all: Vec<_> = counts.iter().map(|(mark, count)| format!("{mark}:{count}")).collect();
+    let mut all: Vec<_> = counts.iter().map(|(hash, count)| format!("{hash}:{count}")).collect();
     all.sort_unstable();
     let mut out = String::new();
     for count in all {
@@ -135,7 +140,7 @@ fn parse_recreated(cells: &[String]) -> Vec<String> {
 
 fn parse_counts(text: &str) -> HashMap<String, usize> {
     let counts = text.split(' ').filter_map(|part| part.split_once(':'));
-    counts.filter_map(|(mark, count)| Some((mark.to_owned(), count.parse().ok()?))).collect()
+    counts.filter_map(|(hash, count)| Some((hash.to_owned(), count.parse().ok()?))).collect()
 }
 
 fn parse_write(row: &[Value]) -> Option<RowWrite> {
@@ -158,7 +163,7 @@ fn parse_write(row: &[Value]) -> Option<RowWrite> {
     };
     let moves = parts.map(read).collect::<Option<_>>()?;
     let row = field(2).parse::<u32>().ok()?.checked_sub(1)?;
-    Some(RowWrite { expect, row, columns, moves, is_version: field(0) == VERSION_KIND })
+    Some(RowWrite { expect, row, columns, moves, is_repeat_only: field(0) == VERSION_KIND })
 }
 
 /// Formats sorted numbers as `0-3,7`.

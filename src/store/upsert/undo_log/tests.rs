@@ -14,15 +14,15 @@ fn undo_log(targets: Vec<RowWrite>) -> UndoLog {
         head: HEAD,
         header,
         key: 0,
-        used: vec![0, 2],
+        written_columns: vec![0, 2],
         names: ["id", "n"].map(str::to_owned).to_vec(),
         appended: 0,
-        keys: 0,
+        processed_rows: 0,
         width: 20,
         recreated: vec!["m".into()],
         header_formulas: vec![(1, "={\"mine\";A2:A9}".into())],
-        counts: HashMap::from([(shorten_key_hash("twice"), 2)]),
-        base: FIRST_ROW,
+        appended_per_key: HashMap::from([(shorten_key_hash("twice"), 2)]),
+        first_target_row: FIRST_ROW,
         is_repair: targets.iter().any(|target| matches!(target.expect, RowPredicate::Row { .. })),
         targets,
     }
@@ -33,12 +33,12 @@ fn fingerprint(row: &[Value]) -> RowFingerprint {
 }
 
 fn written(key: &str, row: u32) -> RowWrite {
-    RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new(), is_version: false }
+    RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new(), is_repeat_only: false }
 }
 
 /// The scratch rows of a batch with this undo log that finds this header and these rows.
 fn scratch(undo_log: &UndoLog, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
-    let mut rows = vec![Vec::new(); (undo_log.rows() - STATE_ROWS) as usize];
+    let mut rows = vec![Vec::new(); (undo_log.count_rows() - STATE_ROWS) as usize];
     for (at, texts) in undo_log.make_scratch_texts() {
         rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
     }
@@ -70,13 +70,16 @@ fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
         },
         RowWrite {
             expect: RowPredicate::Row { key: Some("v".into()), fingerprint: fingerprint(&[json!("v")]) },
-            is_version: true,
+            is_repeat_only: true,
             ..written("", 6)
         },
     ]);
     let rows = scratch(&undo_log, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
     let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
-    assert_eq!((&read, images.header.len(), &images.after[0]), (&undo_log, 3, &vec![json!("a"), json!(""), json!(1)]));
+    assert_eq!(
+        (&read, images.header.len(), &images.post_image_values[0]),
+        (&undo_log, 3, &vec![json!("a"), json!(""), json!(1)])
+    );
     assert!(UndoLog::parse(&rows, HEAD.next(1)).is_none());
 }
 
@@ -92,7 +95,10 @@ fn only_a_write_that_hit_another_key_is_misplaced() {
     assert!(!undo_log.is_clean(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
     let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
     let finding = read.evaluate(images, Vec::new);
-    assert_eq!((finding.rows(), finding.misplaced[0].index, &finding.misplaced[0].before[2]), (1, 1, &json!(5)));
+    assert_eq!(
+        (finding.count_rows(), finding.misplaced[0].index, &finding.misplaced[0].pre_image[2]),
+        (1, 1, &json!(5))
+    );
 }
 
 #[test]
@@ -105,12 +111,12 @@ fn moved_job_columns_make_every_write_misplaced() {
         assert!(!one().is_clean(&found(moved), &keys), "{moved:?}");
         let images = RowImages {
             header: found(moved),
-            before: vec![vec![json!("a")]],
-            after: vec![Vec::new()],
-            shown: Vec::new(),
+            pre_images: vec![vec![json!("a")]],
+            post_image_values: vec![Vec::new()],
+            pre_image_values: Vec::new(),
         };
         let appending = UndoLog { appended: 1, ..one() };
-        assert_eq!(appending.evaluate(images, || vec!["k".into()]).rows(), 2, "{moved:?}");
+        assert_eq!(appending.evaluate(images, || vec!["k".into()]).count_rows(), 2, "{moved:?}");
     }
 }
 
@@ -138,7 +144,7 @@ fn a_row_without_a_key_is_known_by_what_it_holds() {
         row: 3,
         columns: vec![2],
         moves: Vec::new(),
-        is_version: false,
+        is_repeat_only: false,
     };
     assert!(target.is_hit(&[], &row, 0));
     assert!(!target.is_hit(&[], &[json!("k"), json!("x"), json!(7)], 0));
@@ -177,9 +183,9 @@ fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
     let rows = scratch(&undo_log, &["id", "mine", "n"], &before, &after);
     assert!(!undo_log.is_clean(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
     let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
-    assert_eq!((&read, read.misplaced_keys().collect::<Vec<_>>()), (&undo_log, vec!["a", "a"]));
+    assert_eq!((&read, read.target_keys().collect::<Vec<_>>()), (&undo_log, vec!["a", "a"]));
     let finding = read.evaluate(images, Vec::new);
-    assert_eq!((finding.rows(), finding.misplaced[0].index), (1, 1));
+    assert_eq!((finding.count_rows(), finding.misplaced[0].index), (1, 1));
 }
 
 #[test]
@@ -188,7 +194,7 @@ fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
         let mut wide = undo_log(vec![written("a", 4), written("b", 9)]);
         wide.width = UndoLog::choose_width(tab);
         assert!(wide.columns() <= MAX_COLUMNS && wide.width >= tab, "{tab}");
-        let mut rows = vec![Vec::new(); (wide.rows() - STATE_ROWS) as usize];
+        let mut rows = vec![Vec::new(); (wide.count_rows() - STATE_ROWS) as usize];
         for (at, texts) in wide.make_scratch_texts() {
             rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
         }
@@ -198,6 +204,10 @@ fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
             row.extend(cells.map(Value::from));
         }
         let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
-        assert_eq!((&read, &images.before[0][1], &images.after[1][1]), (&wide, &json!("x"), &json!("y")), "{tab}");
+        assert_eq!(
+            (&read, &images.pre_images[0][1], &images.post_image_values[1][1]),
+            (&wide, &json!("x"), &json!("y")),
+            "{tab}"
+        );
     }
 }

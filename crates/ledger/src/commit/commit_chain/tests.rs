@@ -11,13 +11,13 @@ fn me() -> Holder {
     holder("me")
 }
 
-fn holder(install: &str) -> Holder {
-    Holder { install: install.into(), run: "r".into(), host: "h".into(), process: None }
+fn holder(installation: &str) -> Holder {
+    Holder { installation: installation.into(), run: "r".into(), host: "h".into(), process: None }
 }
 
 fn terms(releases_lease: bool) -> CommitMetadata {
     let run = Run::new("r".into(), "j".into(), Trigger::default(), Timestamp(0));
-    CommitMetadata { now: Timestamp(1_000), ttl_ms: 300_000, releases_lease, run, cursor: Some("3".into()) }
+    CommitMetadata { now: Timestamp(1_000), ttl_ms: 300_000, releases_lease, run, low_watermark: Some("3".into()) }
 }
 
 fn one(key: &str) -> Changes {
@@ -39,10 +39,10 @@ fn loaded(state: &State, head: HeadId) -> Snapshot {
         state,
         head,
         processed_index: ProcessedIndex::default(),
-        tables: Vec::new(),
+        data_tabs: Vec::new(),
         deleted_columns: Vec::new(),
         anomalies: Vec::new(),
-        not_yet_left: None,
+        active_predecessor: None,
     }
 }
 
@@ -199,7 +199,7 @@ fn each_permanent_end_stops_the_run_for_its_own_reason() {
         (CommitEnd::NotExecuted, HaltReason::NotExecuted),
         (CommitEnd::TooLarge, HaltReason::TooLarge),
         (CommitEnd::Refused(CommitPart::Content), HaltReason::Refused(CommitPart::Content)),
-        (CommitEnd::NeverAnswered, HaltReason::OutcomeUnknown),
+        (CommitEnd::NoResponse, HaltReason::OutcomeUnknown),
     ];
     for (end, stop) in ends {
         let mut chain = begun();
@@ -211,9 +211,9 @@ fn each_permanent_end_stops_the_run_for_its_own_reason() {
 #[test]
 fn items_of_a_refused_or_unanswered_batch_are_suspected() {
     let ends = [
-        (CommitEnd::TooLarge, Confidence::Refused),
-        (CommitEnd::Refused(CommitPart::Content), Confidence::Refused),
-        (CommitEnd::NeverAnswered, Confidence::NeverAnswered),
+        (CommitEnd::TooLarge, BisectionCause::Refused),
+        (CommitEnd::Refused(CommitPart::Content), BisectionCause::Refused),
+        (CommitEnd::NoResponse, BisectionCause::NoResponse),
     ];
     for (end, how) in ends {
         let mut chain = begun();

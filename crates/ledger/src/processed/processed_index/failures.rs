@@ -17,12 +17,12 @@ impl ProcessedIndex {
         self.failures.suppressed_counts()
     }
 
-    /// Returns the suppressed failures with their rows. The hash of a record shows whether the
-    /// source has changed it.
-    pub fn suppressed_failures(&self) -> Vec<(Fingerprint, u32)> {
-        let is_resting = |prior: &PriorFailure| prior.is_suppressed() && !prior.is_in_doubt;
+    /// Returns the failures that are not retried, with their rows. The hash of a record shows
+    /// whether the source has changed it.
+    pub fn list_not_retried(&self) -> Vec<(Fingerprint, u32)> {
+        let is_not_retried = |prior: &PriorFailure| prior.is_not_retried() && !prior.is_in_doubt;
         let all = self.failures.sort_by_row().into_iter();
-        all.filter(|(_, prior)| is_resting(prior)).map(|(key, prior)| (key, prior.row)).collect()
+        all.filter(|(_, prior)| is_not_retried(prior)).map(|(key, prior)| (key, prior.row)).collect()
     }
 
     /// Adds the hashes of the records of failures.

@@ -58,14 +58,14 @@ fn where_the_last_version_counts_an_earlier_one_may_come_back() {
         ProcessedSet::from_rows(ReprocessPolicy::OnChange, vec![row("2"), row("1"), row("2")]),
         HashMap::new(),
     );
-    assert_eq!((book.keys(), book.admit(&key("a"), &version("2"))), (1, Admission::Done));
+    assert_eq!((book.count_keys(), book.admit(&key("a"), &version("2"))), (1, Admission::Done));
     for back in ["1", "2", "1"] {
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Changed, "{back}");
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Repeated, "{back}");
         book.on_done(&key("a"), &version(back));
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Done, "{back}");
     }
-    assert_eq!(book.keys(), 1);
+    assert_eq!(book.count_keys(), 1);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn where_the_newest_version_counts_an_older_one_is_passed_over() {
     assert_eq!(book.admit(&key("a"), &version("10.5")), Admission::Done);
     assert_eq!(book.admit(&key("b"), &version("1")), Admission::New);
     book.on_done(&key("b"), &version("1"));
-    assert_eq!(book.keys(), 2);
+    assert_eq!(book.count_keys(), 2);
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn an_answer_is_written_only_while_its_failure_waits_for_it() {
         order: None,
         state: FailureState::Open,
         answered: Some(ActionAnswer::NotUnderstood),
-        place: String::new(),
+        position: String::new(),
         payload: Vec::new(),
         has_whole_record: false,
     };

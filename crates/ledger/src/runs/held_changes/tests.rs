@@ -12,8 +12,8 @@ fn set(keys: std::ops::Range<u64>) -> ChangeSet {
 
 const LIMIT: ChangeLimit = ChangeLimit { rows: Some(10), share: Some(10.0) };
 
-fn question(changes: ChangeSet) -> HoldQuestion<'static> {
-    HoldQuestion {
+fn question(changes: ChangeSet) -> HoldInput<'static> {
+    HoldInput {
         changes,
         keys: 200,
         violations: &[],
@@ -25,7 +25,7 @@ fn question(changes: ChangeSet) -> HoldQuestion<'static> {
     }
 }
 
-fn held(question: &HoldQuestion<'_>) -> HeldPlan {
+fn held(question: &HoldInput<'_>) -> HeldPlan {
     match decide_hold(question) {
         HoldVerdict::Held(plan, _) => plan,
         other => panic!("not held: {other:?}"),
@@ -55,33 +55,33 @@ fn what_is_no_share_is_refused() {
 #[test]
 fn a_missed_expectation_holds_changes_without_a_limit() {
     let violations = ["read 3, expected at least 20".to_owned()];
-    let one = HoldQuestion { limit: None, violations: &violations, ..question(set(0..1)) };
+    let one = HoldInput { limit: None, violations: &violations, ..question(set(0..1)) };
     let HoldVerdict::Held(plan, reasons) = decide_hold(&one) else { panic!("it is held") };
     assert_eq!((plan.left.changes, reasons), (1, violations.to_vec()));
-    let none = HoldQuestion { changes: ChangeSet::default(), ..one };
+    let none = HoldInput { changes: ChangeSet::default(), ..one };
     assert_eq!(decide_hold(&none), HoldVerdict::NotHeld, "new rows alone are never held");
 }
 
 #[test]
 fn a_tick_approves_the_plan_that_it_came_after() {
     let plan = held(&question(set(0..50)));
-    let ticked = HoldQuestion { earlier: Some(&plan), request: "TRUE", ..question(set(0..50)) };
+    let ticked = HoldInput { earlier: Some(&plan), request: "TRUE", ..question(set(0..50)) };
     assert!(matches!(decide_hold(&ticked), HoldVerdict::Approved(plan) if plan.is_approved));
-    let other = HoldQuestion { changes: set(0..51), ..ticked };
+    let other = HoldInput { changes: set(0..51), ..ticked };
     let anew = held(&other);
     assert_eq!((anew.since.as_str(), anew.answered.as_str()), ("r2", "TRUE"));
-    let left_over = HoldQuestion { earlier: Some(&anew), ..other };
+    let left_over = HoldInput { earlier: Some(&anew), ..other };
     assert_eq!(held(&left_over).code(), anew.code(), "the tick came before this plan");
-    let cleared = HoldQuestion { request: "", ..left_over };
+    let cleared = HoldInput { request: "", ..left_over };
     let cleared = held(&cleared);
-    assert!(matches!(decide_hold(&HoldQuestion { earlier: Some(&cleared), ..left_over }), HoldVerdict::Approved(_)));
+    assert!(matches!(decide_hold(&HoldInput { earlier: Some(&cleared), ..left_over }), HoldVerdict::Approved(_)));
 }
 
 #[test]
 fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
     let plan = held(&question(set(0..50)));
     let answer = |request: &'static str| {
-        let asked = HoldQuestion { earlier: Some(&plan), request, ..question(set(0..50)) };
+        let asked = HoldInput { earlier: Some(&plan), request, ..question(set(0..50)) };
         let HoldVerdict::Held(_, reasons) = decide_hold(&asked) else { panic!("{request} approves it") };
         reasons.get(1).cloned().unwrap_or_default()
     };
@@ -92,11 +92,11 @@ fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
     }
     assert_eq!(answer("bcdfgh"), "\"bcdfgh\" in approve is the code of other changes");
     assert_eq!(answer(""), "");
-    let left_over = HoldQuestion { request: "TRUE", ..question(set(0..50)) };
+    let left_over = HoldInput { request: "TRUE", ..question(set(0..50)) };
     let HoldVerdict::Held(_, reasons) = decide_hold(&left_over) else { panic!("the tick came before the plan") };
     assert_eq!(reasons[1], "\"TRUE\" in approve was there before these changes were held");
     for yes in ["yes, Ada", "OK", "x"] {
-        let asked = HoldQuestion { earlier: Some(&plan), request: yes, ..question(set(0..50)) };
+        let asked = HoldInput { earlier: Some(&plan), request: yes, ..question(set(0..50)) };
         assert!(matches!(decide_hold(&asked), HoldVerdict::Approved(_)), "{yes}");
     }
 }
@@ -105,20 +105,20 @@ fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
 fn a_code_approves_its_own_plan_and_no_other() {
     let plan = held(&question(set(0..50)));
     let code = plan.code().to_string().to_uppercase();
-    let typed = HoldQuestion { earlier: Some(&plan), request: &code, ..question(set(0..50)) };
+    let typed = HoldInput { earlier: Some(&plan), request: &code, ..question(set(0..50)) };
     assert!(matches!(decide_hold(&typed), HoldVerdict::Approved(_)));
-    let other = held(&HoldQuestion { run: "r3", ..question(set(0..50)) });
+    let other = held(&HoldInput { run: "r3", ..question(set(0..50)) });
     assert_ne!(other.code(), plan.code(), "the same changes, held once more later");
     let stale = HeldPlan { answered: code.clone(), ..other };
-    held(&HoldQuestion { earlier: Some(&stale), request: &code, ..question(set(0..50)) });
+    held(&HoldInput { earlier: Some(&stale), request: &code, ..question(set(0..50)) });
     let typed_late = HeldPlan { answered: String::new(), ..stale.clone() };
-    held(&HoldQuestion { earlier: Some(&typed_late), request: &code, ..question(set(0..50)) });
+    held(&HoldInput { earlier: Some(&typed_late), request: &code, ..question(set(0..50)) });
     let of_plan = |code| Approval::OfPlan(code);
-    let flagged = HoldQuestion { approval: of_plan(plan.code()), earlier: Some(&plan), ..question(set(0..50)) };
+    let flagged = HoldInput { approval: of_plan(plan.code()), earlier: Some(&plan), ..question(set(0..50)) };
     assert!(matches!(decide_hold(&flagged), HoldVerdict::Approved(_)));
-    held(&HoldQuestion { approval: of_plan(stale.code()), ..flagged });
+    held(&HoldInput { approval: of_plan(stale.code()), ..flagged });
     assert!(matches!(
-        decide_hold(&HoldQuestion { approval: Approval::OfAll, ..question(set(0..50)) }),
+        decide_hold(&HoldInput { approval: Approval::OfAll, ..question(set(0..50)) }),
         HoldVerdict::Approved(_)
     ));
 }
@@ -127,9 +127,9 @@ fn a_code_approves_its_own_plan_and_no_other() {
 fn an_approved_plan_goes_on_with_what_is_left_of_it() {
     let mut plan = HeldPlan { is_approved: true, ..held(&question(set(0..50))) };
     plan.left.remove(ChangeHash::new(Fingerprint(0, 1), 7));
-    let rest = HoldQuestion { earlier: Some(&plan), ..question(set(1..50)) };
+    let rest = HoldInput { earlier: Some(&plan), ..question(set(1..50)) };
     assert!(matches!(decide_hold(&rest), HoldVerdict::Approved(_)));
-    held(&HoldQuestion { changes: set(1..51), ..rest });
+    held(&HoldInput { changes: set(1..51), ..rest });
 }
 
 #[test]

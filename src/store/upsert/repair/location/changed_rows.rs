@@ -25,10 +25,10 @@ impl RowSearch<'_> {
             let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
             let close: Vec<_> = rows.iter().map(|row| (self.compare_row(*at, *row), *row)).collect();
             let is_near = |like: &FingerprintMatch, row: usize| {
-                like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row))
+                like.is_close() || (like.equal > 0 && self.has_restored_key(*at, row))
             };
             let mut near: Vec<_> = close.iter().filter(|(like, row)| is_near(like, *row)).collect();
-            let whole: Vec<_> = close.iter().filter(|(_, row)| self.shows_all_that_was_written(*at, *row)).collect();
+            let whole: Vec<_> = close.iter().filter(|(_, row)| self.has_all_written_cells(*at, *row)).collect();
             if near.is_empty() && whole.len() == 1 && distinct.get(at).is_some_and(|is_distinct| *is_distinct) {
                 near = whole;
             }
@@ -44,16 +44,16 @@ impl RowSearch<'_> {
     /// Whether only one row shows some value that the batch wrote into this one.
     fn has_written_rare_value(&mut self, at: usize) -> bool {
         let written = self.sought[at].written.clone();
-        written.into_iter().any(|(column, mark)| self.count_showing(column, mark) == 1)
+        written.into_iter().any(|(column, hash)| self.count_showing(column, hash) == 1)
     }
 
     /// Whether a row resembles one that is known to be another at least as much as the sought one.
     pub(crate) fn is_claimed(&self, at: usize, row: usize) -> bool {
         let own = self.score_match(at, self.compare_row(at, row), row);
-        // A claim whose row is known is on no other row.
-        let claims = self.claims.iter().filter(|claim| claim.row.is_none_or(|at| at == row));
-        let claims = claims.map(|claim| self.image.compare(&claim.fingerprint, row));
-        claims.filter(|claim| claim.is_close()).any(|claim| claim.compute_score() >= own)
+        // An excluded row whose position is known is at no other one.
+        let excluded_rows = self.excluded_rows.iter().filter(|excluded| excluded.row.is_none_or(|at| at == row));
+        let excluded_rows = excluded_rows.map(|excluded| self.image.compare(&excluded.fingerprint, row));
+        excluded_rows.filter(|excluded| excluded.is_close()).any(|excluded| excluded.compute_score() >= own)
     }
 
     /// Resolves equally good matches.
@@ -99,9 +99,9 @@ impl RowSearch<'_> {
             if self.found[at].is_some() || (sought.lost_key.is_none() && sought.key.is_empty()) {
                 continue;
             }
-            let marks: Vec<_> = sought.fingerprint.hashes().filter(|(column, _)| *column != key).collect();
+            let hashes: Vec<_> = sought.fingerprint.hashes().filter(|(column, _)| *column != key).collect();
             let rows: BTreeSet<usize> =
-                self.find_rarest_cells(&marks, 1).into_iter().flatten().take(MAX_CANDIDATES).collect();
+                self.find_rarest_cells(&hashes, 1).into_iter().flatten().take(MAX_CANDIDATES).collect();
             // A single cell identifies a row if no other row shows the same.
             let least = if rows.len() == 1 { 1 } else { 2 };
             let is_it = |row: &usize| {
@@ -132,7 +132,7 @@ impl RowSearch<'_> {
             RowPredicate::Key(key) | RowPredicate::Blank(key) | RowPredicate::Row { key: Some(key), .. } => Some(key),
             RowPredicate::Row { key: None, .. } => None,
         });
-        let claimed = self.claims.iter().filter_map(|claim| claim.key.clone());
-        lost.chain(shown).chain(claimed).chain(intended.cloned()).filter(|key| !key.is_empty()).collect()
+        let excluded_keys = self.excluded_rows.iter().filter_map(|excluded| excluded.key.clone());
+        lost.chain(shown).chain(excluded_keys).chain(intended.cloned()).filter(|key| !key.is_empty()).collect()
     }
 }

@@ -35,7 +35,7 @@ pub(crate) fn find_renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) 
         let (at, _) = there.next().filter(|_| is_new)?;
         there.next().is_none().then_some((expected, at))
     };
-    undo_log.used.iter().filter_map(renamed).collect()
+    undo_log.written_columns.iter().filter_map(renamed).collect()
 }
 
 /// The formulas of the header as a repair found it, each with its column.
@@ -123,7 +123,8 @@ pub(crate) fn correct_by_content(
     for column in unnamed {
         let hit = finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&column));
         let cells = hit.filter_map(|misplaced| {
-            let (key, shown) = (read_cell(&misplaced.after, key), read_cell(&misplaced.after, column));
+            let (key, shown) =
+                (read_cell(&misplaced.post_image_values, key), read_cell(&misplaced.post_image_values, column));
             let row = by_key.get(&key)?.first()?;
             (!key.is_empty() && !shown.is_empty()).then_some((*row, shown))
         });
@@ -157,7 +158,7 @@ pub(crate) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, imag
     let columns: Vec<_> = now.list_unmatched().into_iter().filter(is_it).collect();
     let [column] = columns.as_slice() else { return };
     now.correct_pair(key, *column);
-    let lost: Vec<_> = finding.undo_log.used.iter().copied().filter(|at| now.get(*at).is_none()).collect();
+    let lost: Vec<_> = finding.undo_log.written_columns.iter().copied().filter(|at| now.get(*at).is_none()).collect();
     let is_broken = |at: &usize| image.tab.header.get(*at).is_some_and(|text| is_error(text));
     let broken: Vec<_> = now.list_unmatched().into_iter().filter(is_broken).collect();
     if let ([here], [there]) = (lost.as_slice(), broken.as_slice()) {
@@ -169,7 +170,7 @@ pub(crate) fn find_shifted_keys(now: &mut ColumnMap, finding: &UndoFinding, imag
 /// show something in one unmatched column only. A user's column counts only if none came or went.
 pub(crate) fn find_shifted_cells(now: &mut ColumnMap, finding: &UndoFinding, image: &TabImage<'_>) {
     let (undo_log, keys) = (&finding.undo_log, &finding.shifted_appends);
-    let lost: Vec<_> = undo_log.used.iter().copied().filter(|at| now.get(*at).is_none()).collect();
+    let lost: Vec<_> = undo_log.written_columns.iter().copied().filter(|at| now.get(*at).is_none()).collect();
     let ([lost], Some(key)) = (lost.as_slice(), now.get(undo_log.key)) else { return };
     let unmatched = now.list_unmatched();
     let are_all_there = unmatched.len() == (0..finding.header.len()).filter(|at| now.get(*at).is_none()).count();

@@ -5,7 +5,7 @@
 //! `store::upsert::repair::location::rows`), the plan (`store::upsert::repair::planning::plan`).
 //!
 //! ```text
-//!  header as the batch expected it  ──found──▶  header as it found it  ──now──▶  current header
+//!  header as the batch expected it  ──columns_at_write──▶  header as it found it  ──columns_now──▶  current header
 //! ```
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +19,7 @@ use crate::store::upsert::repair::location::column_search::{
 };
 use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::image::TabImage;
-use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch};
+use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch, convert_to_row_number};
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
 /// The row and column maps of a finding.
@@ -27,25 +27,25 @@ pub(crate) struct Correspondence<'a> {
     pub(crate) finding: &'a UndoFinding,
     pub(crate) image: &'a TabImage<'a>,
     /// From the expected header to the header as found.
-    pub(crate) found: ColumnMap,
+    pub(crate) columns_at_write: ColumnMap,
     /// From the header as found to the current one.
-    pub(crate) now: ColumnMap,
+    pub(crate) columns_now: ColumnMap,
     /// The position of the key column as found.
     pub(crate) key: usize,
     /// Of each hit row, the key that the batch was to restore in it, when it hit another one.
-    pub(crate) owed_keys: Vec<Option<String>>,
+    pub(crate) keys_to_restore: Vec<Option<String>>,
     /// The current location of each row that was hit.
     pub(crate) located: Vec<RowLocation>,
     /// Rows that a repair hit as intended.
-    pub(crate) settled: Vec<ExcludedRow>,
+    pub(crate) hit_as_intended: Vec<ExcludedRow>,
     /// Rows that are known to be none of the hit ones.
-    pub(crate) claims: Vec<ExcludedRow>,
+    pub(crate) excluded_rows: Vec<ExcludedRow>,
     /// From current row to index of the hit.
     pub(crate) hit_by_row: HashMap<u32, usize>,
     /// From the key before the write to index of the hit.
     pub(crate) hit_by_key: HashMap<String, usize>,
-    /// From the mark of the key before the write, or none, to indices of the hits.
-    pub(crate) hit_by_mark: HashMap<Option<u64>, Vec<usize>>,
+    /// From the hash of the key before the write, or none, to indices of the hits.
+    pub(crate) hits_by_key_hash: HashMap<Option<u64>, Vec<usize>>,
     /// Current rows by displayed key.
     pub(crate) by_key: HashMap<String, Vec<usize>>,
     /// For each text in the column where the batch wrote keys: the lowest row that was not hit.
@@ -60,49 +60,52 @@ impl<'a> Correspondence<'a> {
             undo_log.names.iter().filter(|name| !name.is_empty()).filter_map(|name| tab.position(name)).collect();
         let is_users = |at: usize| {
             let header = finding.header.get(at).filter(|text| !text.is_empty());
-            let now = header.and_then(|header| tab.header.iter().position(|text| text == header));
-            header.is_none() || now.is_some_and(|at| !own.contains(&at))
+            let at_now = header.and_then(|header| tab.header.iter().position(|text| text == header));
+            header.is_none() || at_now.is_some_and(|at| !own.contains(&at))
         };
         let formulas_found = collect_header_formulas(finding, image);
         let mut by_formula = pair_by_formula(&undo_log.header_formulas, &formulas_found);
         by_formula.extend(find_renamed_columns(finding, image));
         let is_known_now = |at: usize| undo_log.name(at).is_some_and(|name| tab.position(name).is_some());
         let own_columns = undo_log.own_columns();
-        let found =
+        let columns_at_write =
             map_own_columns(&undo_log.header, &finding.header, &own_columns, &by_formula, is_users, is_known_now);
-        let header = restore_header_names(finding, &found);
-        let known = undo_log.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(undo_log.name(at)?)?)));
+        let header = restore_header_names(finding, &columns_at_write);
+        let known = undo_log
+            .written_columns
+            .iter()
+            .filter_map(|&at| Some((columns_at_write.get(at)?, tab.position(undo_log.name(at)?)?)));
         let by_formula = pair_by_formula(&formulas_found, &image.header_formulas());
         let known: Vec<_> = known.chain(by_formula).chain(find_columns_by_formula(&header, image)).collect();
-        let mut now = ColumnMap::new_between(&header, &tab.header, &known);
-        join_recovered_header(&mut now, &header, image);
-        let key = found.get(undo_log.key).unwrap_or(undo_log.key);
+        let mut columns_now = ColumnMap::new_between(&header, &tab.header, &known);
+        join_recovered_header(&mut columns_now, &header, image);
+        let key = columns_at_write.get(undo_log.key).unwrap_or(undo_log.key);
         let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
         for (row, _) in image.rows() {
             by_key.entry(image.shown_text(row, image.key)).or_default().push(row);
         }
-        correct_by_content(&mut now, finding, image, key, &by_key);
-        find_shifted_keys(&mut now, finding, image);
-        find_shifted_cells(&mut now, finding, image);
+        correct_by_content(&mut columns_now, finding, image, key, &by_key);
+        find_shifted_keys(&mut columns_now, finding, image);
+        find_shifted_cells(&mut columns_now, finding, image);
         let mut hit_by_key = HashMap::new();
-        let mut hit_by_mark: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
+        let mut hits_by_key_hash: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
         for (at, misplaced) in finding.misplaced.iter().enumerate() {
-            hit_by_key.entry(read_cell(&misplaced.before, key)).or_insert(at);
-            hit_by_mark.entry(misplaced.shown.get(key).and_then(hash_contents)).or_default().push(at);
+            hit_by_key.entry(read_cell(&misplaced.pre_image, key)).or_insert(at);
+            hits_by_key_hash.entry(misplaced.pre_image_values.get(key).and_then(hash_contents)).or_default().push(at);
         }
         let unlocated = Self {
             finding,
             image,
-            found,
-            now,
+            columns_at_write,
+            columns_now,
             key,
-            owed_keys: Vec::new(),
+            keys_to_restore: Vec::new(),
             located: Vec::new(),
-            settled: Vec::new(),
-            claims: Vec::new(),
+            hit_as_intended: Vec::new(),
+            excluded_rows: Vec::new(),
             hit_by_row: HashMap::new(),
             hit_by_key,
-            hit_by_mark,
+            hits_by_key_hash,
             by_key,
             lowest: HashMap::new(),
         };
@@ -111,15 +114,22 @@ impl<'a> Correspondence<'a> {
 
     /// Follows the rows, once the columns are mapped.
     fn locate_rows(mut self) -> Self {
-        self.settled = self.find_settled_rows();
-        self.claims = self.find_claims();
-        self.owed_keys = self.find_owed_keys();
-        let (others, owed_keys) = (self.find_intended_rows(), &self.owed_keys);
-        let search = RowSearch::new(self.finding, self.image, &self.now, self.key, (others, &self.claims), owed_keys);
+        self.hit_as_intended = self.find_rows_hit_as_intended();
+        self.excluded_rows = self.find_excluded_rows();
+        self.keys_to_restore = self.find_keys_to_restore();
+        let (others, keys_to_restore) = (self.find_intended_rows(), &self.keys_to_restore);
+        let search = RowSearch::new(
+            self.finding,
+            self.image,
+            &self.columns_now,
+            self.key,
+            (others, &self.excluded_rows),
+            keys_to_restore,
+        );
         self.located = search.locate(self.key);
         let rows = self.located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
         self.hit_by_row = rows.collect();
-        if let Some(at) = self.now.get(self.finding.undo_log.key) {
+        if let Some(at) = self.columns_now.get(self.finding.undo_log.key) {
             for row in (1..self.image.rows.len()).map(convert_to_row_number) {
                 if !self.hit_by_row.contains_key(&row) {
                     self.lowest.insert(self.image.shown_text(row as usize, at), row);
@@ -131,7 +141,7 @@ impl<'a> Correspondence<'a> {
 
     /// The key of a row before the write.
     pub(crate) fn find_key_before(&self, misplaced: &MisplacedWrite) -> String {
-        read_cell(&misplaced.before, self.key)
+        read_cell(&misplaced.pre_image, self.key)
     }
 
     /// The index of the hit whose row had this key before the write.
@@ -157,7 +167,7 @@ impl<'a> Correspondence<'a> {
     /// Whether no user changed a cell since the batch. The post-image shows what a hit row
     /// contained then.
     pub(crate) fn is_untouched(&self, row: u32, column: usize) -> bool {
-        let left = self.hit_by_row.get(&row).zip(self.now.find_origin(column));
+        let left = self.hit_by_row.get(&row).zip(self.columns_now.find_origin(column));
         left.is_none_or(|(hit, from)| self.is_as_written(*hit, from, row, column))
     }
 
@@ -168,14 +178,14 @@ impl<'a> Correspondence<'a> {
         let Some(misplaced) = self.finding.misplaced.get(hit) else { return false };
         match (self.find_written_formula(hit, from), self.image.formula(row, to)) {
             (Some(written), Some(now)) => have_same_shape(&written, now),
-            _ => read_cell(&misplaced.after, from) == self.image.shown_text(row, to),
+            _ => read_cell(&misplaced.post_image_values, from) == self.image.shown_text(row, to),
         }
     }
 
     /// The formula that a repair wrote into a column of a hit, as kept in the undo row.
     pub(crate) fn find_written_formula(&self, hit: usize, column: usize) -> Option<String> {
         let entered = read_cell(self.image.undo.after.get(hit)?, column);
-        let shown = read_cell(&self.finding.misplaced.get(hit)?.after, column);
+        let shown = read_cell(&self.finding.misplaced.get(hit)?.post_image_values, column);
         (entered.starts_with('=') && entered != shown).then_some(entered)
     }
 
@@ -189,15 +199,16 @@ impl<'a> Correspondence<'a> {
     pub(crate) fn find_rows(&self, key: &str) -> impl Iterator<Item = u32> {
         let is_own = |row: &usize| {
             let hit = self.find_hit_at(convert_to_row_number(*row));
-            hit.is_none_or(|hit| read_cell(&hit.before, self.key) == read_cell(&hit.after, self.key))
+            hit.is_none_or(|hit| read_cell(&hit.pre_image, self.key) == read_cell(&hit.post_image_values, self.key))
         };
         self.by_key.get(key).into_iter().flatten().copied().filter(is_own).map(convert_to_row_number)
     }
 
     /// Whether a filled row was blank, both in the written and in the intended columns.
     pub(crate) fn was_free(&self, misplaced: &MisplacedWrite) -> bool {
-        let mut intended = misplaced.target.columns.iter().filter_map(|at| self.found.get(*at));
-        misplaced.target.was_blank(&misplaced.before) && intended.all(|at| read_cell(&misplaced.before, at).is_empty())
+        let mut intended = misplaced.target.columns.iter().filter_map(|at| self.columns_at_write.get(*at));
+        misplaced.target.was_blank(&misplaced.pre_image)
+            && intended.all(|at| read_cell(&misplaced.pre_image, at).is_empty())
     }
 
     /// The lowest row that shows this key in the written key column and was not hit.
@@ -213,7 +224,7 @@ impl<'a> Correspondence<'a> {
         let own = self.finding.undo_log.name(column).and_then(|own| tab.position(own));
         let by_text =
             || tab.header.iter().position(|text| text == name).filter(|_| !name.is_empty() && !is_error(name));
-        own.or_else(by_text).or_else(|| self.found.get(column).and_then(|found| self.now.get(found)))
+        own.or_else(by_text).or_else(|| self.columns_at_write.get(column).and_then(|found| self.columns_now.get(found)))
     }
 
     /// The map from the expected header to the current one.
@@ -225,14 +236,15 @@ impl<'a> Correspondence<'a> {
 
     /// The indices of hits whose rows had these contents before the write.
     pub(crate) fn find_hits_with_contents(&self, fingerprint: &RowFingerprint) -> Vec<usize> {
-        let width = self.finding.misplaced.iter().map(|misplaced| misplaced.shown.len()).max().unwrap_or_default();
-        let fingerprint = fingerprint.map_to(&self.found, width.max(self.finding.header.len()));
+        let width =
+            self.finding.misplaced.iter().map(|misplaced| misplaced.pre_image_values.len()).max().unwrap_or_default();
+        let fingerprint = fingerprint.map_to(&self.columns_at_write, width.max(self.finding.header.len()));
         // Compares only rows that had the same key, or none.
         let key = fingerprint.hash_at(self.key);
-        let likely = self.hit_by_mark.get(&key).into_iter().flatten();
+        let likely = self.hits_by_key_hash.get(&key).into_iter().flatten();
         likely
             .copied()
-            .filter(|at| fingerprint.compare(&self.finding.misplaced[*at].shown, |_| false).is_exact())
+            .filter(|at| fingerprint.compare(&self.finding.misplaced[*at].pre_image_values, |_| false).is_exact())
             .collect()
     }
 
@@ -242,7 +254,7 @@ impl<'a> Correspondence<'a> {
         let Some(hit) = self.finding.misplaced.get(at) else { return false };
         let shown = self.image.shown_text(row as usize, self.image.key);
         let is_back = self.find_own_key(at).is_some_and(|key| key == shown);
-        !is_back && shown != read_cell(&hit.before, self.key) && shown != read_cell(&hit.after, self.key)
+        !is_back && shown != read_cell(&hit.pre_image, self.key) && shown != read_cell(&hit.post_image_values, self.key)
     }
 
     /// Whether the batch wrote a row of this key, or the key itself.
@@ -251,7 +263,8 @@ impl<'a> Correspondence<'a> {
         let mut others = undo_log.recreated.iter().chain(&self.finding.shifted_appends);
         let mut writes =
             self.finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&undo_log.key));
-        others.any(|other| other == key) || writes.any(|misplaced| read_cell(&misplaced.after, undo_log.key) == key)
+        others.any(|other| other == key)
+            || writes.any(|misplaced| read_cell(&misplaced.post_image_values, undo_log.key) == key)
     }
 
     /// Keys that several rows show.
@@ -259,9 +272,4 @@ impl<'a> Correspondence<'a> {
         let shared = self.by_key.iter().filter(|(key, rows)| !key.is_empty() && rows.len() > 1);
         shared.map(|(key, _)| key)
     }
-}
-
-/// A row index as the service counts, 0-based.
-pub(crate) fn convert_to_row_number(row: usize) -> u32 {
-    u32::try_from(row).unwrap_or(u32::MAX)
 }

@@ -46,34 +46,34 @@ impl RowSearch<'_> {
         for sought in groups.into_values() {
             let Some(first) = sought.first() else { continue };
             let mut rows = self.find_candidates(*first);
-            let is_others = |row: usize| self.claims.iter().any(|claim| claim.row == Some(row));
+            let is_others = |row: usize| self.excluded_rows.iter().any(|excluded| excluded.row == Some(row));
             rows.retain(|row| self.is_free(*row) && self.compare_row(*first, *row).is_exact() && !is_others(*row));
             let Some(row) = rows.first() else { continue };
-            let open = self.claims.iter().filter(|claim| claim.row.is_none());
-            let open = open.filter(|claim| self.image.compare(&claim.fingerprint, *row).is_exact());
+            let open = self.excluded_rows.iter().filter(|excluded| excluded.row.is_none());
+            let open = open.filter(|excluded| self.image.compare(&excluded.fingerprint, *row).is_exact());
             let others = self.count_without_own_row(open, &rows);
             out.push(EqualRows { sought, rows, others });
         }
         out
     }
 
-    /// The number of these claims that need one of the rows: no other row is left that fits them.
-    fn count_without_own_row<'c>(&self, claims: impl Iterator<Item = &'c ExcludedRow>, rows: &[usize]) -> usize {
+    /// The number of these excluded rows that are among the rows: nothing else is left that fits them.
+    fn count_without_own_row<'c>(&self, excluded_rows: impl Iterator<Item = &'c ExcludedRow>, rows: &[usize]) -> usize {
         let is_other = |row: &usize| !rows.contains(row) && self.is_free(*row) && self.image.has_constants(*row);
-        let fits = |claim: &'c ExcludedRow| -> Vec<usize> {
+        let fits = |excluded: &'c ExcludedRow| -> Vec<usize> {
             let all = self.image.rows().map(|(row, _)| row).filter(is_other);
-            all.filter(|row| self.image.compare(&claim.fingerprint, *row).is_exact()).collect()
+            all.filter(|row| self.image.compare(&excluded.fingerprint, *row).is_exact()).collect()
         };
         let mut taken = HashSet::new();
-        claims.filter(|claim| !fits(claim).into_iter().any(|row| taken.insert(row))).count()
+        excluded_rows.filter(|excluded| !fits(excluded).into_iter().any(|row| taken.insert(row))).count()
     }
 
     fn resolve_contents(&mut self, group: EqualRows, is_final: bool) {
         let EqualRows { sought, rows, others } = group;
-        let place = |at: usize| self.sought[at].misplaced.target.row as usize;
+        let target_row = |at: usize| self.sought[at].misplaced.target.row as usize;
         let are_all_there = rows.len() >= sought.len() + others;
-        if are_all_there && sought.iter().all(|at| rows.contains(&place(*at))) {
-            let places: Vec<_> = sought.iter().map(|at| (*at, place(*at))).collect();
+        if are_all_there && sought.iter().all(|at| rows.contains(&target_row(*at))) {
+            let places: Vec<_> = sought.iter().map(|at| (*at, target_row(*at))).collect();
             for (at, row) in places {
                 self.take(at, row);
             }
@@ -81,11 +81,12 @@ impl RowSearch<'_> {
         }
         let is_one = |at: &usize| self.are_interchangeable(*at, sought[0]);
         if others == 0 && rows.len() <= sought.len() && sought.iter().all(is_one) {
-            let (still, moved): (Vec<usize>, Vec<usize>) = sought.iter().partition(|at| rows.contains(&place(**at)));
+            let (still, moved): (Vec<usize>, Vec<usize>) =
+                sought.iter().partition(|at| rows.contains(&target_row(**at)));
             let mut free: Vec<_> =
-                rows.iter().copied().filter(|row| still.iter().all(|at| place(*at) != *row)).collect();
+                rows.iter().copied().filter(|row| still.iter().all(|at| target_row(*at) != *row)).collect();
             free.reverse();
-            let mut pairs: Vec<_> = still.into_iter().map(|at| (at, place(at))).collect();
+            let mut pairs: Vec<_> = still.into_iter().map(|at| (at, target_row(at))).collect();
             pairs.extend(moved.into_iter().filter_map(|at| Some((at, free.pop()?))));
             for (at, row) in pairs {
                 self.take(at, row);
@@ -108,10 +109,10 @@ impl RowSearch<'_> {
     fn have_same_end(&self, sought: &[usize], rows: &[usize]) -> bool {
         let Some((first, row)) = sought.first().zip(rows.first()) else { return false };
         let before = &self.sought[*first].before;
-        let open = self.claims.iter().filter(|claim| claim.row.is_none());
-        let mut open = open.filter(|claim| self.image.compare(&claim.fingerprint, *row).is_exact());
-        let is_same = |claim: &ExcludedRow| {
-            let repaired = claim.repaired.as_ref().filter(|_| claim.key.is_none());
+        let open = self.excluded_rows.iter().filter(|excluded| excluded.row.is_none());
+        let mut open = open.filter(|excluded| self.image.compare(&excluded.fingerprint, *row).is_exact());
+        let is_same = |excluded: &ExcludedRow| {
+            let repaired = excluded.repaired.as_ref().filter(|_| excluded.key.is_none());
             repaired.is_some_and(|repaired| repaired.hashes().eq(before.hashes()))
         };
         sought.iter().all(|at| self.are_interchangeable(*at, *first)) && open.all(is_same)
@@ -121,8 +122,9 @@ impl RowSearch<'_> {
     /// but formulas.
     fn take_nearest(&mut self, sought: &[usize], mut rows: Vec<usize>) {
         for at in sought {
-            let place = self.sought[*at].misplaced.target.row as usize;
-            let nearest = rows.iter().enumerate().min_by_key(|(_, row)| row.abs_diff(place)).map(|(index, _)| index);
+            let target_row = self.sought[*at].misplaced.target.row as usize;
+            let nearest =
+                rows.iter().enumerate().min_by_key(|(_, row)| row.abs_diff(target_row)).map(|(index, _)| index);
             if let Some(index) = nearest {
                 self.take(*at, rows.remove(index));
             }
@@ -174,8 +176,8 @@ impl RowSearch<'_> {
             return None;
         }
         let (fingerprint, key) = (self.sought[at].fingerprint.clone(), self.image.key);
-        let marks: Vec<_> = fingerprint.hashes().filter(|(column, _)| *column != key).collect();
-        let mut rows: Vec<_> = self.find_rarest_cells(&marks, 1).into_iter().flatten().collect();
+        let hashes: Vec<_> = fingerprint.hashes().filter(|(column, _)| *column != key).collect();
+        let mut rows: Vec<_> = self.find_rarest_cells(&hashes, 1).into_iter().flatten().collect();
         rows.retain(|row| {
             let like = self.image.compare_but(&fingerprint, *row, key);
             like.is_exact()
@@ -203,8 +205,8 @@ impl RowSearch<'_> {
         if !self.has_equal_row(at) {
             return None;
         }
-        let marks: Vec<_> = before.hashes().collect();
-        let mut rows: Vec<_> = self.find_rarest_cells(&marks, 1).into_iter().flatten().collect();
+        let hashes: Vec<_> = before.hashes().collect();
+        let mut rows: Vec<_> = self.find_rarest_cells(&hashes, 1).into_iter().flatten().collect();
         // Rows without constants are all alike.
         rows.retain(|row| self.image.has_constants(*row) && self.image.compare(&before, *row).is_exact());
         rows.retain(|row| self.can_be_restored(at, *row));
@@ -218,8 +220,9 @@ impl RowSearch<'_> {
         if open.any(|other| self.compare_row(other, row).is_exact()) {
             return false;
         }
-        let is_others = self.claims.iter().any(|claim| {
-            claim.row == Some(row) || (claim.row.is_none() && self.image.compare(&claim.fingerprint, row).is_exact())
+        let is_others = self.excluded_rows.iter().any(|excluded| {
+            excluded.row == Some(row)
+                || (excluded.row.is_none() && self.image.compare(&excluded.fingerprint, row).is_exact())
         });
         self.is_free(row) && !self.others.contains(&row) && !is_others
     }
@@ -228,7 +231,7 @@ impl RowSearch<'_> {
     pub(crate) fn are_interchangeable(&self, one: usize, other: usize) -> bool {
         let (one, other) = (&self.sought[one], &self.sought[other]);
         one.fingerprint == other.fingerprint
-            && one.misplaced.before == other.misplaced.before
+            && one.misplaced.pre_image == other.misplaced.pre_image
             && is_same_target(one.misplaced, other.misplaced)
     }
 }

@@ -56,7 +56,7 @@ impl TabImage<'_> {
         let is_filled =
             |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| format_cell(cell).is_empty()));
         let is_blank =
-            |(at, cell): (usize, &Value)| format_cell(cell).is_empty() || is_filled(at) || self.is_filled_by_header(at);
+            |(at, cell): (usize, &Value)| format_cell(cell).is_empty() || is_filled(at) || self.has_header_formula(at);
         self.rows.get(row).is_none_or(|cells| cells.iter().enumerate().all(is_blank))
     }
 
@@ -85,7 +85,7 @@ impl TabImage<'_> {
     }
 
     /// Whether the formula of its header fills a column.
-    pub(crate) fn is_filled_by_header(&self, column: usize) -> bool {
+    pub(crate) fn has_header_formula(&self, column: usize) -> bool {
         let is_well = |text: &String| !text.is_empty() && !is_error(text);
         self.header_formula(column).is_some() && self.tab.header.get(column).is_some_and(is_well)
     }
@@ -109,7 +109,7 @@ impl TabImage<'_> {
     fn is_computed(&self, row: usize, column: usize) -> bool {
         let Some(entered) = self.entered.get(row) else { return false };
         // The service may return the computed values of an array for its cells.
-        if self.is_filled_by_header(column) {
+        if self.has_header_formula(column) {
             return true;
         }
         match entered.get(column) {
@@ -127,7 +127,7 @@ impl TabImage<'_> {
         if !constants.is_blank() {
             return constants;
         }
-        let is_own = |column: usize| self.formula(row, column).is_some() && !self.is_filled_by_header(column);
+        let is_own = |column: usize| self.formula(row, column).is_some() && !self.has_header_formula(column);
         RowFingerprint::new(cells, |column| self.is_computed(row, column) && !is_own(column))
     }
 
@@ -137,7 +137,7 @@ impl TabImage<'_> {
         let cells = self.rows.get(row).map_or(&[][..], Vec::as_slice);
         let is_written = |column: usize| columns.contains(&column) && self.formula(row, column).is_some();
         let is_left_out =
-            |column: usize| self.is_computed(row, column) && (self.is_filled_by_header(column) || !is_written(column));
+            |column: usize| self.is_computed(row, column) && (self.has_header_formula(column) || !is_written(column));
         let covering = RowFingerprint::new(cells, is_left_out);
         if covering.is_blank() { self.fingerprint(row) } else { covering }
     }

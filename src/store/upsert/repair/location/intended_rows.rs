@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::store::tabs::row_fingerprint::{RowFingerprint, hash_contents};
 use crate::store::upsert::repair::location::column_search::read_cell;
-use crate::store::upsert::repair::location::correspondence::{Correspondence, convert_to_row_number};
+use crate::store::upsert::repair::location::correspondence::Correspondence;
+use crate::store::upsert::repair::location::rows::convert_to_row_number;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 impl Correspondence<'_> {
@@ -18,7 +19,7 @@ impl Correspondence<'_> {
         match &misplaced.target.expect {
             RowPredicate::Key(key) => self.find_key_before(misplaced) == *key,
             RowPredicate::Row { key: Some(key), .. } => {
-                self.find_key_before(misplaced) == *key || self.is_own_but_for_its_key(at, misplaced)
+                self.find_key_before(misplaced) == *key || self.matches_except_key(at, misplaced)
             }
             RowPredicate::Row { key: None, fingerprint } => self.find_hits_with_contents(fingerprint).contains(&at),
             RowPredicate::Blank(_) => false,
@@ -27,18 +28,20 @@ impl Correspondence<'_> {
 
     /// Whether a repair hit the intended row, and a user had changed nothing in it but its key since the
     /// plan. A version is written to the row of its key; this row has lost that key.
-    pub(crate) fn is_own_but_for_its_key(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
+    pub(crate) fn matches_except_key(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
         let (undo_log, target) = (&self.finding.undo_log, &misplaced.target);
         let RowPredicate::Row { key: Some(key), fingerprint } = &target.expect else { return false };
         if !undo_log.is_repair
-            || target.is_version
+            || target.is_repeat_only
             || self.find_hit_with_key(key).is_some()
             || self.by_key.contains_key(key)
         {
             return false;
         }
-        let width = misplaced.shown.len().max(self.finding.header.len());
-        let like = fingerprint.map_to(&self.found, width).compare(&misplaced.shown, |column| column == self.key);
+        let width = misplaced.pre_image_values.len().max(self.finding.header.len());
+        let like = fingerprint
+            .map_to(&self.columns_at_write, width)
+            .compare(&misplaced.pre_image_values, |column| column == self.key);
         like.is_exact() && like.equal > 1 && !self.is_named_elsewhere(&self.find_key_before(misplaced), at)
     }
 
@@ -47,8 +50,9 @@ impl Correspondence<'_> {
         let undo_log = &self.finding.undo_log;
         let mut named = undo_log.targets.iter().filter_map(|target| target.key().or_else(|| target.expect.key()));
         let mut others = self.finding.misplaced.iter().enumerate().filter(|(other, _)| *other != at);
-        let is_others =
-            |hit: &MisplacedWrite| [&hit.before, &hit.after].iter().any(|row| read_cell(row, self.key) == shown);
+        let is_others = |hit: &MisplacedWrite| {
+            [&hit.pre_image, &hit.post_image_values].iter().any(|row| read_cell(row, self.key) == shown)
+        };
         !shown.is_empty()
             && (named.any(|key| key == shown)
                 || undo_log.recreated.iter().any(|key| key == shown)
@@ -63,7 +67,8 @@ impl Correspondence<'_> {
         let own = self.compare_before(fingerprint, misplaced);
         let expected = fingerprint.map_to(&self.make_intended_map(), self.image.width());
         let created = self.find_created_rows();
-        let is_other = |row: &u32| self.find_hit_at(*row).is_none() && !created.contains(row) && !self.is_settled(*row);
+        let is_other =
+            |row: &u32| self.find_hit_at(*row).is_none() && !created.contains(row) && !self.is_hit_as_intended(*row);
         let unhit = self.image.rows().filter(|(row, _)| is_other(&convert_to_row_number(*row)));
         let best = unhit.map(|(row, _)| self.image.compare(&expected, row).compute_score()).max();
         // A row counts as gone once more of it was changed than is left, unless its neighbours are
@@ -82,7 +87,8 @@ impl Correspondence<'_> {
         let key = fingerprint.hash_at(self.finding.undo_log.key);
         let restored = self.find_restored_key(misplaced);
         let has_key = |hit: &MisplacedWrite| {
-            hit.shown.get(self.key).and_then(hash_contents) == key || restored == Some(self.find_key_before(hit))
+            hit.pre_image_values.get(self.key).and_then(hash_contents) == key
+                || restored == Some(self.find_key_before(hit))
         };
         let mut close: Vec<_> = hits
             .filter(|(at, hit)| !self.is_own_row(*at, hit) && has_key(hit))
@@ -102,8 +108,8 @@ impl Correspondence<'_> {
 
     /// Whether a repair hit rows above and below this one as intended, so that none of them had moved.
     fn are_neighbors_settled(&self, row: u32) -> bool {
-        let mut settled = self.finding.settled.iter().map(|(place, _)| *place);
-        settled.clone().any(|place| place < row) && settled.any(|place| place > row)
+        let mut hit_as_intended = self.finding.hit_as_intended.iter().map(|(target_row, _)| *target_row);
+        hit_as_intended.clone().any(|target_row| target_row < row) && hit_as_intended.any(|target_row| target_row > row)
     }
 
     /// The lowest rows of the keys for which the batch created rows.
@@ -131,15 +137,17 @@ impl Correspondence<'_> {
         if !misplaced.target.columns.contains(&self.finding.undo_log.key) || !misplaced.target.moves.is_empty() {
             return None;
         }
-        let key = read_cell(&misplaced.after, self.finding.undo_log.key);
+        let key = read_cell(&misplaced.post_image_values, self.finding.undo_log.key);
         // A row that shows the key by mistake, and that another write is to fix, is that one's.
         let is_others =
             |row: &u32| self.find_hit_at(*row).is_none() && self.is_expected_by_other(misplaced, fingerprint, *row);
         let mut rows = self.find_rows(&key).filter(|row| !is_others(row));
         let row = rows.next().filter(|_| !key.is_empty() && rows.next().is_none())?;
         if let Some(hit) = self.find_hit_at(row) {
-            let width = hit.shown.len().max(self.finding.header.len());
-            let like = fingerprint.map_to(&self.found, width).compare(&hit.shown, |column| column == self.key);
+            let width = hit.pre_image_values.len().max(self.finding.header.len());
+            let like = fingerprint
+                .map_to(&self.columns_at_write, width)
+                .compare(&hit.pre_image_values, |column| column == self.key);
             return like.is_close().then_some(row);
         }
         let expected = fingerprint.map_to(&self.make_intended_map(), self.image.width());
@@ -161,7 +169,7 @@ impl Correspondence<'_> {
         let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
         let is_cleared = misplaced.target.columns.contains(&key) && misplaced.target.moves.is_empty();
         let is_cleared =
-            is_cleared && fingerprint.hash_at(key).is_some() && read_cell(&misplaced.after, key).is_empty();
+            is_cleared && fingerprint.hash_at(key).is_some() && read_cell(&misplaced.post_image_values, key).is_empty();
         self.find_row_but_for_key(misplaced, str::is_empty).filter(|_| is_cleared)
     }
 
@@ -182,18 +190,19 @@ impl Correspondence<'_> {
         let undo_log = &self.finding.undo_log;
         let named = undo_log.targets.iter().filter_map(|target| target.key().or_else(|| target.expect.key()));
         let hit = self.finding.misplaced.iter();
-        let hit = hit.flat_map(|hit| [read_cell(&hit.before, self.key), read_cell(&hit.after, self.key)]);
+        let hit =
+            hit.flat_map(|hit| [read_cell(&hit.pre_image, self.key), read_cell(&hit.post_image_values, self.key)]);
         named.map(str::to_owned).chain(hit).chain(undo_log.recreated.iter().cloned()).collect()
     }
 
     /// Whether a row is known to be another than the one for which a write was intended. A repair
-    /// settled or created it, or it shows what another write of the repair expects.
+    /// hit it as intended or created it, or it shows what another write of the repair expects.
     fn is_claimed_by_other(&self, misplaced: &MisplacedWrite, row: u32) -> bool {
-        self.is_settled_or_expected(misplaced, row) || self.find_created_rows().contains(&row)
+        self.is_hit_as_intended_or_expected(misplaced, row) || self.find_created_rows().contains(&row)
     }
 
-    /// Whether a repair settled a row, or another write of it expects what the row shows.
-    fn is_settled_or_expected(&self, misplaced: &MisplacedWrite, row: u32) -> bool {
+    /// Whether a repair hit a row as intended, or another write of it expects what the row shows.
+    fn is_hit_as_intended_or_expected(&self, misplaced: &MisplacedWrite, row: u32) -> bool {
         let map = self.make_intended_map();
         let mut others = self.finding.misplaced.iter().filter(|other| other.index != misplaced.index);
         let is_expected = others.any(|other| match &other.target.expect {
@@ -202,7 +211,7 @@ impl Correspondence<'_> {
             }
             _ => false,
         });
-        is_expected || self.is_settled(row)
+        is_expected || self.is_hit_as_intended(row)
     }
 
     /// Whether a row shows all that another write of a repair expected, which is not what this one did.
@@ -268,11 +277,11 @@ impl Correspondence<'_> {
             return None;
         }
         let expected = fingerprint.map_to(&self.make_intended_map(), self.image.width());
-        let is_free = |row: u32| self.find_hit_at(row).is_none() && !self.is_settled(row);
+        let is_free = |row: u32| self.find_hit_at(row).is_none() && !self.is_hit_as_intended(row);
         let rows = self.image.rows().filter(|(row, _)| is_free(convert_to_row_number(*row)));
         let rows = rows.filter(|(row, _)| self.image.compare(&expected, *row).is_exact());
         // What a formula in a header fills in depends on the place, not on the row.
-        let is_filled = |column| self.image.is_filled_by_header(column);
+        let is_filled = |column| self.image.has_header_formula(column);
         let mut rows: Vec<_> = rows
             .map(|(row, cells)| (convert_to_row_number(row), expected.compare(cells, is_filled).is_exact()))
             .collect();
@@ -306,7 +315,7 @@ impl Correspondence<'_> {
     fn retain_rows_with_formulas(&self, expected: &RowFingerprint, rows: &mut Vec<u32>) {
         let map = self.make_intended_map();
         let columns = expected.skipped_columns().filter_map(|column| map.get(column));
-        let columns: Vec<usize> = columns.filter(|column| !self.image.is_filled_by_header(*column)).collect();
+        let columns: Vec<usize> = columns.filter(|column| !self.image.has_header_formula(*column)).collect();
         let has_all = |row: &u32| columns.iter().all(|column| self.image.formula(*row as usize, *column).is_some());
         if rows.iter().any(has_all) {
             rows.retain(has_all);
@@ -327,13 +336,13 @@ impl Correspondence<'_> {
         fingerprint: &RowFingerprint,
         is_free: impl Fn(u32) -> bool,
     ) -> Option<u32> {
-        let place = misplaced.target.row;
+        let target_row = misplaced.target.row;
         let unmoved = fingerprint;
         let fingerprint = fingerprint.map_to(&self.make_intended_map(), self.image.width());
-        let is_free = |row: u32| self.find_hit_at(row).is_none() && is_free(row) && !self.is_settled(row);
+        let is_free = |row: u32| self.find_hit_at(row).is_none() && is_free(row) && !self.is_hit_as_intended(row);
         if fingerprint.is_blank() {
             let blank = (1..self.image.height).filter(|row| is_free(*row) && self.image.is_blank(*row as usize));
-            return blank.min_by_key(|row| row.abs_diff(place));
+            return blank.min_by_key(|row| row.abs_diff(target_row));
         }
         // A row with another key is another row, even if all other cells match.
         let key = fingerprint.hash_at(self.image.key);
@@ -345,7 +354,7 @@ impl Correspondence<'_> {
         self.retain_rows_with_formulas(unmoved, &mut exact);
         // Rows with nothing but formulas are all alike.
         if exact.iter().all(|row| !self.image.has_constants(*row as usize)) {
-            if let Some(nearest) = exact.iter().min_by_key(|row| row.abs_diff(place)) {
+            if let Some(nearest) = exact.iter().min_by_key(|row| row.abs_diff(target_row)) {
                 return Some(*nearest);
             }
         } else if let [one, ..] = exact.as_slice() {
@@ -357,8 +366,8 @@ impl Correspondence<'_> {
             // Several rows showed this key, and one of them may be the key's own row, or a new one.
             let recreated = &self.finding.undo_log.recreated;
             let is_new = |row: u32| recreated.contains(&self.image.shown_text(row as usize, self.image.key));
-            let is_other = |row: u32| is_new(row) && !self.shows_what_no_new_row_has(&fingerprint, row);
-            close.retain(|(_, row)| !self.is_settled_or_expected(misplaced, *row) && !is_other(*row));
+            let is_other = |row: u32| is_new(row) && !self.has_cells_of_no_new_row(&fingerprint, row);
+            close.retain(|(_, row)| !self.is_hit_as_intended_or_expected(misplaced, *row) && !is_other(*row));
             return if let [(_, row)] = close.as_slice() { Some(*row) } else { None };
         }
         let (first, row) = close.first()?;
@@ -368,11 +377,11 @@ impl Correspondence<'_> {
 
     /// Whether a row shows something of these contents in a column that is not the job's, as no row does
     /// that the batch created.
-    pub(crate) fn shows_what_no_new_row_has(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
+    pub(crate) fn has_cells_of_no_new_row(&self, fingerprint: &RowFingerprint, row: u32) -> bool {
         let own = self.finding.undo_log.own_columns();
         let own: HashSet<usize> = own.into_iter().filter_map(|at| self.find_intended_column(at)).collect();
         let shown = |column: usize| self.image.cell(row as usize, column).and_then(hash_contents);
-        fingerprint.hashes().any(|(column, mark)| !own.contains(&column) && shown(column) == Some(mark))
+        fingerprint.hashes().any(|(column, hash)| !own.contains(&column) && shown(column) == Some(hash))
     }
 }
 
@@ -384,6 +393,7 @@ fn is_expecting(misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> boo
 /// Whether two writes leave the same in their rows.
 fn is_same_write(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
     let (a, b) = (&one.target, &other.target);
-    let is_same = |column: &usize| read_cell(&one.after, *column) == read_cell(&other.after, *column);
+    let is_same =
+        |column: &usize| read_cell(&one.post_image_values, *column) == read_cell(&other.post_image_values, *column);
     a.columns == b.columns && a.moves == b.moves && a.columns.iter().all(is_same)
 }

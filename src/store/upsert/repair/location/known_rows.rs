@@ -18,27 +18,27 @@ use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 impl Correspondence<'_> {
     /// The rows that a repair hit as intended: each is where it hit it, or else the only row that
     /// shows what it wrote.
-    pub(crate) fn find_settled_rows(&self) -> Vec<ExcludedRow> {
-        let settled = self.finding.settled.iter().filter_map(|(place, row)| {
-            let is_filled = |at| self.now.get(at).is_some_and(|column| self.image.is_filled_by_header(column));
-            let fingerprint = RowFingerprint::new(row, is_filled).map_to(&self.now, self.image.width());
+    pub(crate) fn find_rows_hit_as_intended(&self) -> Vec<ExcludedRow> {
+        let hit_as_intended = self.finding.hit_as_intended.iter().filter_map(|(target_row, row)| {
+            let is_filled = |at| self.columns_now.get(at).is_some_and(|column| self.image.has_header_formula(column));
+            let fingerprint = RowFingerprint::new(row, is_filled).map_to(&self.columns_now, self.image.width());
             if fingerprint.is_blank() {
                 return None;
             }
             let rows = self.image.rows().filter(|(row, _)| self.image.compare(&fingerprint, *row).is_exact());
             let rows: Vec<_> = rows.map(|(row, _)| row).collect();
             let only = if let [only] = rows.as_slice() { Some(*only) } else { None };
-            let place = *place as usize;
-            let row = rows.contains(&place).then_some(place).or(only);
-            let row = row.or_else(|| self.find_settled_row_but_for_key(&fingerprint));
+            let target_row = *target_row as usize;
+            let row = rows.contains(&target_row).then_some(target_row).or(only);
+            let row = row.or_else(|| self.find_hit_row_except_key(&fingerprint));
             Some(ExcludedRow { fingerprint, key: None, row, repaired: None })
         });
-        settled.collect()
+        hit_as_intended.collect()
     }
 
     /// The only row that shows these contents but for a key, which users changed to one that the finding
     /// does not name.
-    fn find_settled_row_but_for_key(&self, fingerprint: &RowFingerprint) -> Option<usize> {
+    fn find_hit_row_except_key(&self, fingerprint: &RowFingerprint) -> Option<usize> {
         let keys = self.collect_finding_keys();
         let mut rows = self.image.rows().map(|(row, _)| row).filter(|row| {
             let like = self.image.compare_but(fingerprint, *row, self.image.key);
@@ -57,18 +57,18 @@ impl Correspondence<'_> {
 
     /// Compares what a repair expected with what a hit row contained before.
     pub(crate) fn compare_before(&self, fingerprint: &RowFingerprint, hit: &MisplacedWrite) -> FingerprintMatch {
-        let width = hit.shown.len().max(self.finding.header.len());
-        fingerprint.map_to(&self.found, width).compare(&hit.shown, |_| false)
+        let width = hit.pre_image_values.len().max(self.finding.header.len());
+        fingerprint.map_to(&self.columns_at_write, width).compare(&hit.pre_image_values, |_| false)
     }
 
     /// Whether a row is one that a repair hit as intended.
-    pub(crate) fn is_settled(&self, row: u32) -> bool {
-        self.settled.iter().any(|claim| claim.row == Some(row as usize))
+    pub(crate) fn is_hit_as_intended(&self, row: u32) -> bool {
+        self.hit_as_intended.iter().any(|excluded| excluded.row == Some(row as usize))
     }
 
     /// Rows that are known to be others than the hit ones: intended rows that a repair missed, and
     /// rows that it hit as intended.
-    pub(crate) fn find_claims(&self) -> Vec<ExcludedRow> {
+    pub(crate) fn find_excluded_rows(&self) -> Vec<ExcludedRow> {
         let map = self.make_intended_map();
         let missed = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
             RowPredicate::Row { key, fingerprint } if !fingerprint.is_blank() && !self.is_like_hit(fingerprint) => {
@@ -81,7 +81,7 @@ impl Correspondence<'_> {
             }
             _ => None,
         });
-        missed.chain(self.settled.iter().cloned()).collect()
+        missed.chain(self.hit_as_intended.iter().cloned()).collect()
     }
 
     /// The key that a repair was to restore in a row that had lost it.
@@ -89,14 +89,14 @@ impl Correspondence<'_> {
         let (target, key) = (&misplaced.target, self.finding.undo_log.key);
         let writes_key = target.columns.contains(&key) && target.moves.is_empty();
         let is_restored = writes_key && matches!(target.expect, RowPredicate::Row { .. });
-        Some(read_cell(&misplaced.after, key)).filter(|key| is_restored && !key.is_empty())
+        Some(read_cell(&misplaced.post_image_values, key)).filter(|key| is_restored && !key.is_empty())
     }
 
     /// The key of a hit row: the one that the batch was to restore in it, or the one that it had.
     pub(crate) fn find_own_key(&self, at: usize) -> Option<String> {
-        let owed = self.owed_keys.get(at).cloned().flatten();
+        let to_restore = self.keys_to_restore.get(at).cloned().flatten();
         let had = || self.finding.misplaced.get(at).map(|misplaced| self.find_key_before(misplaced));
-        owed.or_else(had).filter(|key| !key.is_empty())
+        to_restore.or_else(had).filter(|key| !key.is_empty())
     }
 
     /// The key that a write would have restored in this hit row, also by moving it there from another
@@ -107,31 +107,32 @@ impl Correspondence<'_> {
             return self.find_restored_key(misplaced);
         };
         let hit = self.finding.misplaced.get(at)?;
-        Some(read_cell(&hit.shown, self.found.get(*from)?)).filter(|key| !key.is_empty())
+        Some(read_cell(&hit.pre_image_values, self.columns_at_write.get(*from)?)).filter(|key| !key.is_empty())
     }
 
     /// Whether a hit row had contents before.
     pub(crate) fn had_contents(&self, at: usize) -> bool {
-        let before = self.finding.misplaced.get(at).map(|misplaced| &misplaced.shown);
+        let before = self.finding.misplaced.get(at).map(|misplaced| &misplaced.pre_image_values);
         before.is_some_and(|cells| !RowFingerprint::new(cells, |_| false).is_blank())
     }
 
     /// Whether the batch was to restore the key of a hit row.
-    pub(crate) fn is_owed_a_key(&self, at: usize) -> bool {
-        self.owed_keys.get(at).is_some_and(Option::is_some)
+    pub(crate) fn has_key_to_restore(&self, at: usize) -> bool {
+        self.keys_to_restore.get(at).is_some_and(Option::is_some)
     }
 
-    pub(crate) fn find_owed_keys(&self) -> Vec<Option<String>> {
-        let mut owed = vec![None; self.finding.misplaced.len()];
+    pub(crate) fn find_keys_to_restore(&self) -> Vec<Option<String>> {
+        let mut keys_to_restore = vec![None; self.finding.misplaced.len()];
         for misplaced in &self.finding.misplaced {
             let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { continue };
             let hits = self.find_hits_with_contents(fingerprint);
             let [at] = hits.as_slice() else { continue };
-            if let (Some(there), Some(key)) = (owed.get_mut(*at), self.find_key_restored_in(*at, misplaced)) {
+            if let (Some(there), Some(key)) = (keys_to_restore.get_mut(*at), self.find_key_restored_in(*at, misplaced))
+            {
                 *there = Some(key);
             }
         }
-        owed
+        keys_to_restore
     }
 
     /// Intended rows of a repair that it missed and that still hold all expected contents. None of
@@ -155,7 +156,7 @@ impl Correspondence<'_> {
 
 /// What a row contains once a write that expected it is repeated there; `None` for moves of cells.
 fn compute_repaired_contents(misplaced: &MisplacedWrite, expected: &RowFingerprint) -> Option<RowFingerprint> {
-    let (target, after) = (&misplaced.target, &misplaced.after);
+    let (target, after) = (&misplaced.target, &misplaced.post_image_values);
     let write = |row: RowFingerprint, at: &usize| row.with_cell(*at, after.get(*at).unwrap_or(&Value::Null));
     target.moves.is_empty().then(|| target.columns.iter().fold(expected.clone(), write))
 }

@@ -69,7 +69,7 @@ pub(crate) struct SoughtRow<'a> {
     pub(crate) lost_key: Option<String>,
     /// Whether the batch wrote a key into it that it had not.
     pub(crate) was_keyless: bool,
-    /// Written cells that are not blank: current column and mark.
+    /// Written cells that are not blank: current column and hash.
     pub(crate) written: Vec<(usize, u64)>,
 }
 
@@ -82,45 +82,43 @@ pub struct RowSearch<'a> {
     /// Rows that resemble the hit rows but are known to be others.
     pub(crate) others: HashSet<usize>,
     /// Rows that the batch certainly did not hit.
-    pub(crate) claims: &'a [ExcludedRow],
-    /// Rows by column and displayed mark.
+    pub(crate) excluded_rows: &'a [ExcludedRow],
+    /// Rows by column and hash of what it displays.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
 }
 
 impl<'a> RowSearch<'a> {
     /// Creates the search for the rows of a finding. `key` is the position of the key column as
-    /// found. `others` are rows that match only if their contents are identical; `claims` are rows
-    /// that are known to be none of those that were hit. `owed_keys` are those that the batch was to
+    /// found. `others` are rows that match only if their contents are identical; `excluded_rows` are rows
+    /// that are known to be none of those that were hit. `keys_to_restore` are those that the batch was to
     /// restore in the hit rows.
     pub(crate) fn new(
         finding: &'a UndoFinding,
         image: &'a TabImage<'a>,
         columns: &ColumnMap,
         key: usize,
-        (others, claims): (HashSet<usize>, &'a [ExcludedRow]),
-        owed_keys: &[Option<String>],
+        (others, excluded_rows): (HashSet<usize>, &'a [ExcludedRow]),
+        keys_to_restore: &[Option<String>],
     ) -> Self {
         let width = image.width();
         // Keys for which the batch created rows belong to no other row. So no hit row can have lost
         // one of them.
         let recreated: HashSet<&String> = finding.undo_log.recreated.iter().chain(&finding.shifted_appends).collect();
-        let sought = finding.misplaced.iter().zip(owed_keys).map(|(misplaced, owed_key)| {
+        let sought = finding.misplaced.iter().zip(keys_to_restore).map(|(misplaced, key_to_restore)| {
             let is_overwritten = misplaced.target.columns.contains(&key);
             let shown = |row: &[Value]| row.get(key).map(format_cell).unwrap_or_default();
-            let before = shown(&misplaced.before);
-            let written = misplaced
-                .target
-                .columns
-                .iter()
-                .filter_map(|&at| Some((columns.get(at)?, misplaced.after.get(at).and_then(hash_contents)?)));
+            let before = shown(&misplaced.pre_image);
+            let written = misplaced.target.columns.iter().filter_map(|&at| {
+                Some((columns.get(at)?, misplaced.post_image_values.get(at).and_then(hash_contents)?))
+            });
             let fingerprint = |row| RowFingerprint::new(row, |at| is_filled(columns, image, at)).map_to(columns, width);
             SoughtRow {
-                fingerprint: fingerprint(&misplaced.after),
-                before: fingerprint(&misplaced.shown),
+                fingerprint: fingerprint(&misplaced.post_image_values),
+                before: fingerprint(&misplaced.pre_image_values),
                 is_left_blank: has_left_nothing(misplaced, columns, image),
-                key: shown(&misplaced.after),
+                key: shown(&misplaced.post_image_values),
                 was_keyless: is_overwritten && before.is_empty(),
-                lost_key: owed_key
+                lost_key: key_to_restore
                     .clone()
                     .or_else(|| is_overwritten.then_some(before))
                     .filter(|key| !key.is_empty() && !recreated.contains(key)),
@@ -130,7 +128,7 @@ impl<'a> RowSearch<'a> {
         });
         let sought: Vec<_> = sought.collect();
         let found = vec![None; sought.len()];
-        Self { image, sought, found, taken: HashSet::new(), others, claims, showing: HashMap::new() }
+        Self { image, sought, found, taken: HashSet::new(), others, excluded_rows, showing: HashMap::new() }
     }
 
     /// Returns the location of each row, in the order of the finding. `key` is the position of the
@@ -187,9 +185,9 @@ impl<'a> RowSearch<'a> {
             if self.is_key_shown_elsewhere(at) {
                 continue;
             }
-            let place = self.estimate_place(at);
+            let target_row = self.estimate_place(at);
             let blank = (1..self.image.height as usize).filter(|row| self.is_free(*row) && self.image.is_blank(*row));
-            if let Some(row) = blank.min_by_key(|row| row.abs_diff(place)) {
+            if let Some(row) = blank.min_by_key(|row| row.abs_diff(target_row)) {
                 self.take(at, row);
             }
         }
@@ -204,19 +202,19 @@ impl<'a> RowSearch<'a> {
         let left = self.sought.iter().zip(&self.found).filter(|(sought, _)| sought.key == key);
         let places: Vec<Option<u32>> = left.map(|(_, found)| found.and_then(RowLocation::row)).collect();
         rows.retain(|row| !places.contains(&Some(convert_to_row_number(*row))));
-        rows.len() > places.iter().filter(|place| place.is_none()).count()
+        rows.len() > places.iter().filter(|target_row| target_row.is_none()).count()
     }
 
     /// Where a row is if it did not move, or else if it moved as far as the nearest hit row.
     fn estimate_place(&self, at: usize) -> usize {
-        let place = self.sought[at].misplaced.target.row as usize;
-        if self.is_free(place) && self.image.is_blank(place) {
-            return place;
+        let target_row = self.sought[at].misplaced.target.row as usize;
+        if self.is_free(target_row) && self.image.is_blank(target_row) {
+            return target_row;
         }
         let hits = self.sought.iter().zip(&self.found);
         let moved = hits.filter_map(|(hit, found)| Some((hit.misplaced.target.row as usize, found.as_ref()?.row()?)));
-        let nearest = moved.min_by_key(|(was, _)| was.abs_diff(place));
-        nearest.map_or(place, |(was, is)| (place + is as usize).saturating_sub(was))
+        let nearest = moved.min_by_key(|(was, _)| was.abs_diff(target_row));
+        nearest.map_or(target_row, |(was, is)| (target_row + is as usize).saturating_sub(was))
     }
 
     /// Candidate rows: those that match in the rarest cell, or in one of the two rarest written
@@ -227,53 +225,53 @@ impl<'a> RowSearch<'a> {
         let lost = sought.lost_key.clone().and_then(|key| hash_contents(&Value::from(key)));
         let mut lists = self.find_rarest_cells(&written, 2);
         lists.extend(self.find_rarest_cells(&all, 1));
-        lists.extend(lost.map(|mark| self.find_rows_showing(self.image.key, mark)));
+        lists.extend(lost.map(|hash| self.find_rows_showing(self.image.key, hash)));
         let rows: BTreeSet<usize> = lists.into_iter().flat_map(|rows| rows.into_iter().take(MAX_CANDIDATES)).collect();
         rows.into_iter().filter(|row| self.can_be(at, *row)).collect()
     }
 
     /// The `most` shortest lists of rows that show these cells.
-    pub(crate) fn find_rarest_cells(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
+    pub(crate) fn find_rarest_cells(&mut self, hashes: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
         let mut counted: Vec<_> =
-            marks.iter().map(|(column, mark)| (self.count_showing(*column, *mark), *column, *mark)).collect();
+            hashes.iter().map(|(column, hash)| (self.count_showing(*column, *hash), *column, *hash)).collect();
         counted.sort_unstable();
         counted.retain(|(count, ..)| *count > 0);
-        counted.into_iter().take(most).map(|(_, column, mark)| self.find_rows_showing(column, mark)).collect()
+        counted.into_iter().take(most).map(|(_, column, hash)| self.find_rows_showing(column, hash)).collect()
     }
 
-    pub(crate) fn count_showing(&mut self, column: usize, mark: u64) -> usize {
-        self.index_column(column).get(&mark).map_or(0, Vec::len)
+    pub(crate) fn count_showing(&mut self, column: usize, hash: u64) -> usize {
+        self.index_column(column).get(&hash).map_or(0, Vec::len)
     }
 
     /// A row with another key is another row, even if all other cells match.
     fn can_be(&self, at: usize, row: usize) -> bool {
         let key = self.image.cell(row, self.image.key).and_then(hash_contents);
-        key == self.sought[at].fingerprint.hash_at(self.image.key) || self.shows_its_key_again(at, row)
+        key == self.sought[at].fingerprint.hash_at(self.image.key) || self.has_restored_key(at, row)
     }
 
-    pub(crate) fn find_rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
-        self.index_column(column).get(&mark).cloned().unwrap_or_default()
+    pub(crate) fn find_rows_showing(&mut self, column: usize, hash: u64) -> Vec<usize> {
+        self.index_column(column).get(&hash).cloned().unwrap_or_default()
     }
 
-    /// The rows by their displayed mark in a column.
+    /// The rows by the hash of what they display in a column.
     fn index_column(&mut self, column: usize) -> &HashMap<u64, Vec<usize>> {
         let image = self.image;
         self.showing.entry(column).or_insert_with(|| {
-            let mut by_mark: HashMap<u64, Vec<usize>> = HashMap::new();
+            let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
             for (row, cells) in image.rows() {
-                if let Some(mark) = cells.get(column).and_then(hash_contents) {
-                    by_mark.entry(mark).or_default().push(row);
+                if let Some(hash) = cells.get(column).and_then(hash_contents) {
+                    by_hash.entry(hash).or_default().push(row);
                 }
             }
-            by_mark
+            by_hash
         })
     }
 
     /// The free row that matches best. Of equal matches, the one that did not move, else the first.
     fn find_best_match(&self, at: usize, rows: &[usize]) -> Option<(usize, FingerprintMatch)> {
-        let place = self.sought[at].misplaced.target.row as usize;
+        let target_row = self.sought[at].misplaced.target.row as usize;
         let free = rows.iter().copied().filter(|row| self.is_free(*row)).map(|row| (row, self.compare_row(at, row)));
-        free.max_by_key(|(row, like)| (like.compute_score(), *row == place, std::cmp::Reverse(*row)))
+        free.max_by_key(|(row, like)| (like.compute_score(), *row == target_row, std::cmp::Reverse(*row)))
     }
 
     pub(crate) fn compare_row(&self, at: usize, row: usize) -> FingerprintMatch {
@@ -282,19 +280,19 @@ impl<'a> RowSearch<'a> {
 
     /// A row to which a user restored the overwritten key matches better than any other.
     pub(crate) fn score_match(&self, at: usize, like: FingerprintMatch, row: usize) -> i64 {
-        let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
+        let bonus = if self.has_restored_key(at, row) { 1_000_000 } else { 0 };
         like.compute_score() + bonus
     }
 
-    pub(crate) fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
+    pub(crate) fn has_restored_key(&self, at: usize, row: usize) -> bool {
         let lost = self.sought[at].lost_key.as_deref();
         lost.is_some_and(|key| self.image.shown_text(row, self.image.key) == key)
     }
 
-    pub(crate) fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
+    pub(crate) fn has_all_written_cells(&self, at: usize, row: usize) -> bool {
         let written = &self.sought[at].written;
         let shows =
-            |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(hash_contents) == Some(*mark);
+            |(column, hash): &(usize, u64)| self.image.cell(row, *column).and_then(hash_contents) == Some(*hash);
         !written.is_empty() && written.iter().all(shows)
     }
 
@@ -310,12 +308,12 @@ impl<'a> RowSearch<'a> {
 
 /// Whether a formula in the header fills this column now.
 fn is_filled(columns: &ColumnMap, image: &TabImage<'_>, at: usize) -> bool {
-    columns.get(at).is_some_and(|column| image.is_filled_by_header(column))
+    columns.get(at).is_some_and(|column| image.has_header_formula(column))
 }
 
 /// Whether a write left nothing in a row, apart from what a formula in a header fills in.
 pub(crate) fn has_left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, image: &TabImage<'_>) -> bool {
-    let mut cells = misplaced.after.iter().enumerate();
+    let mut cells = misplaced.post_image_values.iter().enumerate();
     cells.all(|(at, cell)| format_cell(cell).is_empty() || is_filled(columns, image, at))
 }
 

@@ -28,10 +28,10 @@ pub(super) fn find_ambiguous_hits(map: &Correspondence<'_>) -> Vec<AmbiguousRows
     });
     let mut out: Vec<_> = located.collect();
     // The intended row of a repair that it missed may be the one, too.
-    for claim in map.claims.iter().filter(|claim| claim.row.is_none() && claim.key.is_some()) {
-        let is_it = |row: u32| map.image.compare(&claim.fingerprint, row as usize).is_exact();
+    for excluded in map.excluded_rows.iter().filter(|excluded| excluded.row.is_none() && excluded.key.is_some()) {
+        let is_it = |row: u32| map.image.compare(&excluded.fingerprint, row as usize).is_exact();
         let rows = out.iter().map(|ambiguous| ambiguous.rows).find(|(one, other)| one == other && is_it(*one));
-        out.extend(rows.map(|rows| AmbiguousRows { rows, key: claim.key.clone(), is_restorable: false }));
+        out.extend(rows.map(|rows| AmbiguousRows { rows, key: excluded.key.clone(), is_restorable: false }));
     }
     out
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::store::upsert::repair::location::correspondence::convert_to_row_number;
+use crate::store::upsert::repair::location::rows::convert_to_row_number;
 use crate::store::upsert::repair::planning::plan::RepairPlanner;
 use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource};
@@ -15,27 +15,29 @@ impl RepairPlanner<'_> {
     /// Moves the cells of rows appended under other headers to their intended columns. Takes the
     /// lowest `count` rows of the key.
     pub(super) fn move_appended_cells(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
-        let used = &self.map.finding.undo_log.used;
-        let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else {
+        let used = &self.row_map.finding.undo_log.written_columns;
+        let Some(at) = self.row_map.columns_now.get(self.row_map.finding.undo_log.key) else {
             out.unrepaired.push(format!(
                 "the row of key \"{key}\" was written while columns moved and is beside its columns; the column of its key was not found again"
             ));
             return;
         };
-        let moves: Vec<_> =
-            used.iter().filter_map(|&p| Some((self.map.now.get(p)?, self.map.find_intended_column(p)?))).collect();
+        let moves: Vec<_> = used
+            .iter()
+            .filter_map(|&p| Some((self.row_map.columns_now.get(p)?, self.row_map.find_intended_column(p)?)))
+            .collect();
         let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
         let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
         let apart = moves.iter().filter(|(from, to)| from != to);
         let copies: Vec<_> = apart.map(|&(from, to)| CellCopy { source: CellSource::SameRow, from, to }).collect();
-        let lost: Vec<_> = used.iter().copied().filter(|at| self.map.now.get(*at).is_none()).collect();
-        let image = self.map.image;
+        let lost: Vec<_> = used.iter().copied().filter(|at| self.row_map.columns_now.get(*at).is_none()).collect();
+        let image = self.row_map.image;
         // A row of which a write is repaired was not appended.
         let is_free = |row: &usize| image.shown_text(*row, at) == key && !out.has(convert_to_row_number(*row));
         let rows: Vec<_> = (1..image.rows.len()).rev().filter(is_free).take(count).collect();
         for row in rows {
             for column in &lost {
-                out.note_lost_column(&self.map.finding.header, *column);
+                out.record_lost_column(&self.row_map.finding.header, *column);
             }
             let free = if lost.is_empty() { copies.clone() } else { self.list_harmless_copies(row, &copies) };
             let stays = |column: usize| copies.iter().any(|copy| copy.from == column && !free.contains(copy));
@@ -51,7 +53,7 @@ impl RepairPlanner<'_> {
         loop {
             let moved: HashSet<usize> = free.iter().map(|copy| copy.from).collect();
             let before = free.len();
-            free.retain(|copy| moved.contains(&copy.to) || !self.map.image.has_constant(row, copy.to));
+            free.retain(|copy| moved.contains(&copy.to) || !self.row_map.image.has_constant(row, copy.to));
             if free.len() == before {
                 return free;
             }

@@ -44,7 +44,7 @@ impl PlannedRepairs {
         let is_first = !self.has(row);
         self.add(Some(row), "", copies, Vec::new());
         if let Some(repair) = self.by_row.get(&row).copied().and_then(|at| self.list.get_mut(at)) {
-            repair.is_version = !was_hit && (is_first || repair.is_version);
+            repair.is_repeat_only = !was_hit && (is_first || repair.is_repeat_only);
         }
     }
 
@@ -60,11 +60,11 @@ impl PlannedRepairs {
             let is_taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
             let more: Vec<_> = copies.into_iter().filter(|copy| !is_taken(copy.to)).collect();
             there.copies.extend(more);
-            there.is_version = false;
+            there.is_repeat_only = false;
         } else if !copies.is_empty() || !clears.is_empty() {
             self.by_row.extend(row.map(|row| (row, self.list.len())));
             let expect = RowPredicate::Key(key.to_owned());
-            self.list.push(RowRepair { row, expect, copies, clears, is_version: false });
+            self.list.push(RowRepair { row, expect, copies, clears, is_repeat_only: false });
         }
     }
 
@@ -76,12 +76,12 @@ impl PlannedRepairs {
         };
         if !repair.columns().contains(&column) {
             repair.clears.push(column);
-            repair.is_version = false;
+            repair.is_repeat_only = false;
         }
     }
 
     /// Reports a formula that lost references.
-    pub(super) fn note_lost_references(&mut self, formula: &str, column: usize, row: u32) {
+    pub(super) fn record_lost_references(&mut self, formula: &str, column: usize, row: u32) {
         if formula.contains("#REF!") {
             let cell = format!("{}{}", format_column_letters(column), row + 1);
             self.unrepaired.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
@@ -89,7 +89,7 @@ impl PlannedRepairs {
     }
 
     /// Counts a cell of a column that can't be followed.
-    pub(super) fn note_lost_column(&mut self, header: &[String], column: usize) {
+    pub(super) fn record_lost_column(&mut self, header: &[String], column: usize) {
         let name = header.get(column).filter(|text| !text.is_empty()).cloned();
         *self.lost_columns.entry(name.unwrap_or_else(|| format_column_letters(column))).or_default() += 1;
     }

@@ -15,38 +15,38 @@ use crate::store::upsert::undo_log::MisplacedWrite;
 impl RepairPlanner<'_> {
     /// Restores overwritten cells that still show the written value.
     pub(super) fn restore(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
-        let key = self.map.find_key_before(misplaced);
-        let source = CellSource::Undo(self.map.finding.undo_log.before_row(misplaced.index));
+        let key = self.row_map.find_key_before(misplaced);
+        let source = CellSource::Undo(self.row_map.finding.undo_log.before_row(misplaced.index));
         let columns = &misplaced.target.columns;
-        let Some(row) = self.map.find_row_of_hit(at) else {
+        let Some(row) = self.row_map.find_row_of_hit(at) else {
             self.restore_elsewhere(at, &key, misplaced, &source, out);
             return;
         };
-        let is_elsewhere = row != misplaced.target.row && !self.map.image.has_constants(row as usize);
-        if is_elsewhere && misplaced.before.iter().any(|cell| !format_cell(cell).is_empty()) {
+        let is_elsewhere = row != misplaced.target.row && !self.row_map.image.has_constants(row as usize);
+        if is_elsewhere && misplaced.pre_image.iter().any(|cell| !format_cell(cell).is_empty()) {
             let (was, is) = (misplaced.target.row + 1, row + 1);
             out.unrepaired.push(format!(
                 "a row was emptied by mistake, as row {was}, and its cells are in row {is} now; its notes and formats may be in another row"
             ));
         }
-        let is_own = self.map.is_own_row(at, misplaced);
+        let is_own = self.row_map.is_own_row(at, misplaced);
         let mut copies = Vec::new();
         for &from in columns {
-            let Some(to) = self.map.now.get(from) else {
-                if read_cell(&misplaced.before, from) != read_cell(&misplaced.after, from) {
-                    out.note_lost_column(&self.map.finding.header, from);
+            let Some(to) = self.row_map.columns_now.get(from) else {
+                if read_cell(&misplaced.pre_image, from) != read_cell(&misplaced.post_image_values, from) {
+                    out.record_lost_column(&self.row_map.finding.header, from);
                 }
                 continue;
             };
             let written = CellCopy { source: source.clone(), from, to };
             if is_own
-                && self.map.find_intended_column(from) == Some(to)
+                && self.row_map.find_intended_column(from) == Some(to)
                 && self.is_as_planned(&misplaced.target, row, &written)
             {
                 // This cell was written as intended, over nothing of a user's.
                 continue;
             }
-            if self.map.is_as_written(at, from, row, to) {
+            if self.row_map.is_as_written(at, from, row, to) {
                 copies.push(self.make_restoring_copy(at, misplaced, &source, (from, to), row, out));
             } else {
                 out.changed.insert((row, to));
@@ -64,17 +64,19 @@ impl RepairPlanner<'_> {
         source: &CellSource,
         out: &mut PlannedRepairs,
     ) {
-        let is_overwritten = misplaced.target.columns.contains(&self.map.key);
+        let is_overwritten = misplaced.target.columns.contains(&self.row_map.key);
         // Of a row that had lost its key before, the write intended for it reports.
-        if key.is_empty() || !is_overwritten || self.map.is_owed_a_key(at) {
-            let is_blank = misplaced.before.iter().all(|cell| format_cell(cell).is_empty());
+        if key.is_empty() || !is_overwritten || self.row_map.has_key_to_restore(at) {
+            let is_blank = misplaced.pre_image.iter().all(|cell| format_cell(cell).is_empty());
             out.gone += usize::from(!is_blank);
             return;
         }
         if self.has_row(key) {
             out.gone += 1;
         } else if self.is_to_be_created(at) {
-            let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
+            let copy = |&from: &usize| {
+                Some(CellCopy { source: source.clone(), from, to: self.row_map.columns_now.get(from)? })
+            };
             out.add_to_new_row(key, misplaced.target.columns.iter().filter_map(copy).collect());
         } else {
             out.unrepaired.push(format!(
@@ -85,18 +87,19 @@ impl RepairPlanner<'_> {
 
     /// Whether a row shows this key, or showed it before the batch.
     pub(super) fn has_row(&self, key: &str) -> bool {
-        let hit = self.map.find_hit_with_key(key);
-        self.map.find_row(key).is_some() || hit.is_some_and(|hit| self.map.find_row_of_hit(hit).is_some())
+        let hit = self.row_map.find_hit_with_key(key);
+        self.row_map.find_row(key).is_some() || hit.is_some_and(|hit| self.row_map.find_row_of_hit(hit).is_some())
     }
 
     /// Whether a hit row that was not found gets a new row. It had a key, and the write left
     /// nothing in it, so that users could not recognise it as a row.
     pub(super) fn is_to_be_created(&self, at: usize) -> bool {
-        let Some(misplaced) = self.map.finding.misplaced.get(at) else { return false };
-        let key = self.map.find_key_before(misplaced);
-        let is_overwritten = misplaced.target.columns.contains(&self.map.key) && !self.map.is_owed_a_key(at);
+        let Some(misplaced) = self.row_map.finding.misplaced.get(at) else { return false };
+        let key = self.row_map.find_key_before(misplaced);
+        let is_overwritten =
+            misplaced.target.columns.contains(&self.row_map.key) && !self.row_map.has_key_to_restore(at);
         let is_lost = is_overwritten && !key.is_empty() && !self.has_row(&key);
-        is_lost && has_left_nothing(misplaced, &self.map.now, self.map.image)
+        is_lost && has_left_nothing(misplaced, &self.row_map.columns_now, self.row_map.image)
     }
 
     /// Returns the copy that restores a cell. The service copies a formula and shifts its
@@ -113,27 +116,27 @@ impl RepairPlanner<'_> {
         let Some(formula) = self.find_formula_before(at, misplaced, from) else {
             return CellCopy { source: source.clone(), from, to };
         };
-        if self.map.now.is_identity() {
-            out.note_lost_references(&formula, to, row);
+        if self.row_map.columns_now.is_identity() {
+            out.record_lost_references(&formula, to, row);
             return CellCopy { source: source.clone(), from, to };
         }
-        let undo_log = &self.map.finding.undo_log;
+        let undo_log = &self.row_map.finding.undo_log;
         let formula_move = FormulaMove {
-            title: &self.map.image.tab.title,
+            title: &self.row_map.image.tab.title,
             kept_row: undo_log.before_row(misplaced.index),
             margin: undo_log.margin() as usize,
             row,
-            columns: &self.map.now,
+            columns: &self.row_map.columns_now,
         };
         let formula = rewrite_references(&formula, formula_move);
-        out.note_lost_references(&formula, to, row);
+        out.record_lost_references(&formula, to, row);
         CellCopy { source: CellSource::Formula(formula), from, to }
     }
 
     /// The formula of a cell before it was overwritten. A text that starts with `=` displays itself
     /// and is not a formula.
     pub(super) fn find_formula_before(&self, at: usize, misplaced: &MisplacedWrite, column: usize) -> Option<String> {
-        let entered = read_cell(self.map.image.undo.before.get(at)?, column);
-        (entered.starts_with('=') && entered != read_cell(&misplaced.before, column)).then_some(entered)
+        let entered = read_cell(self.row_map.image.undo.before.get(at)?, column);
+        (entered.starts_with('=') && entered != read_cell(&misplaced.pre_image, column)).then_some(entered)
     }
 }

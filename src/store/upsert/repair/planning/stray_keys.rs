@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::{RowFingerprint, hash_contents};
 use crate::store::upsert::repair::location::column_search::read_cell;
-use crate::store::upsert::repair::location::correspondence::{Correspondence, convert_to_row_number};
+use crate::store::upsert::repair::location::correspondence::Correspondence;
 use crate::store::upsert::repair::location::rows::RowLocation;
+use crate::store::upsert::repair::location::rows::convert_to_row_number;
 use crate::store::upsert::repair::planning::ambiguity::AmbiguousRows;
 use crate::store::upsert::repair::planning::plan::RepairPlanner;
 use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
@@ -24,21 +25,21 @@ impl RepairPlanner<'_> {
     /// Clears the key in rows that count as gone, where the key's own row is known. If nothing shows
     /// which of two rows is the key's own, the run stops.
     pub(super) fn clear_stray_keys(&self, out: &mut PlannedRepairs) {
-        let mut all = self.map.find_stray_keys();
-        for (key, left) in self.map.find_keys_of_missed_repairs(&out.without_row) {
+        let mut all = self.row_map.find_stray_keys();
+        for (key, left) in self.row_map.find_keys_of_missed_repairs(&out.without_row) {
             all.entry(key).or_default().extend(left);
         }
         for (key, left) in all {
-            let shown = self.map.find_unhit_rows(&key);
+            let shown = self.row_map.find_unhit_rows(&key);
             let owner = out.owners.get(&key).copied();
             let planned = owner.flatten().filter(|row| shown.contains(row));
-            let mut certain = self.map.find_certain_rows(&key, &shown);
-            certain.extend(self.map.find_row_with_own_cells(&key, &left, &shown));
+            let mut certain = self.row_map.find_certain_rows(&key, &shown);
+            certain.extend(self.row_map.find_row_with_own_cells(&key, &left, &shown));
             let strays: Vec<u32> = shown
                 .iter()
                 .copied()
                 .filter(|row| {
-                    !certain.contains(row) && planned != Some(*row) && self.map.shows_what_was_left(&left, *row)
+                    !certain.contains(row) && planned != Some(*row) && self.row_map.has_left_contents(&left, *row)
                 })
                 .collect();
             let Some(first) = strays.first().copied() else { continue };
@@ -51,7 +52,7 @@ impl RepairPlanner<'_> {
                 continue;
             }
             for row in strays {
-                out.clear(row, self.map.image.key);
+                out.clear(row, self.row_map.image.key);
                 out.unrepaired.push(format!(
                     "row {} showed the key \"{key}\", which a write had put there by mistake; that cell is cleared, and the rest of the row is left as it is",
                     row + 1
@@ -68,8 +69,9 @@ impl Correspondence<'_> {
         let mut out: BTreeMap<String, Vec<RowFingerprint>> = BTreeMap::new();
         for (at, misplaced) in self.finding.misplaced.iter().enumerate() {
             if self.located.get(at) == Some(&RowLocation::Gone) && self.has_foreign_key(at, misplaced) {
-                let left = RowFingerprint::new(&misplaced.after, |_| false).map_to(&self.now, self.image.width());
-                out.entry(read_cell(&misplaced.after, self.key)).or_default().push(left);
+                let left = RowFingerprint::new(&misplaced.post_image_values, |_| false)
+                    .map_to(&self.columns_now, self.image.width());
+                out.entry(read_cell(&misplaced.post_image_values, self.key)).or_default().push(left);
             }
         }
         out
@@ -84,7 +86,7 @@ impl Correspondence<'_> {
             let RowPredicate::Row { key: None, fingerprint } = &misplaced.target.expect else { continue };
             let is_key_taken = misplaced.target.columns.contains(&key)
                 && misplaced.target.moves.is_empty()
-                && misplaced.after.get(key).and_then(hash_contents) != fingerprint.hash_at(key);
+                && misplaced.post_image_values.get(key).and_then(hash_contents) != fingerprint.hash_at(key);
             if !is_key_taken || !self.find_hits_with_contents(fingerprint).is_empty() {
                 continue;
             }
@@ -92,7 +94,7 @@ impl Correspondence<'_> {
             let Some(shown) = self.by_key.keys().filter(|shown| !shown.is_empty()).find(is_it) else { continue };
             let left = fingerprint.map_to(&map, self.image.width());
             // Of a key with a new row, only what users wrote beside it distinguishes the other one.
-            let is_left_in = |row: &u32| self.shows_what_no_new_row_has(&left, *row);
+            let is_left_in = |row: &u32| self.has_cells_of_no_new_row(&left, *row);
             let is_new = self.finding.undo_log.recreated.contains(shown);
             if !is_new || self.find_unhit_rows(shown).iter().any(is_left_in) {
                 out.entry(shown.clone()).or_default().push(left);
@@ -103,7 +105,7 @@ impl Correspondence<'_> {
 
     /// Whether a write left another row's key in a row.
     fn has_foreign_key(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
-        let left = read_cell(&misplaced.after, self.key);
+        let left = read_cell(&misplaced.post_image_values, self.key);
         let is_own = match misplaced.target.expect {
             RowPredicate::Blank(_) => self.was_free(misplaced),
             RowPredicate::Key(_) | RowPredicate::Row { .. } => self.is_own_row(at, misplaced),
@@ -133,7 +135,7 @@ impl Correspondence<'_> {
         let is_expected =
             |row: u32| expected.iter().any(|expected| self.image.compare(expected, row as usize).is_exact());
         let is_only = |row: u32| is_expected(row) && rows.iter().filter(|other| is_expected(**other)).count() == 1;
-        let is_certain = |row: &u32| self.is_settled(*row) || created.contains(row) || is_only(*row);
+        let is_certain = |row: &u32| self.is_hit_as_intended(*row) || created.contains(row) || is_only(*row);
         rows.iter().copied().filter(is_certain).collect()
     }
 
@@ -143,7 +145,7 @@ impl Correspondence<'_> {
     fn find_row_with_own_cells(&self, key: &str, left: &[RowFingerprint], rows: &[u32]) -> Option<u32> {
         let map = self.make_intended_map();
         let used: HashSet<usize> =
-            self.finding.undo_log.used.iter().filter_map(|at| self.find_intended_column(*at)).collect();
+            self.finding.undo_log.written_columns.iter().filter_map(|at| self.find_intended_column(*at)).collect();
         let named = |misplaced: &&MisplacedWrite| self.find_key_of_write(misplaced).as_deref() == Some(key);
         let expected =
             self.finding.misplaced.iter().filter(named).filter_map(|misplaced| match &misplaced.target.expect {
@@ -151,13 +153,13 @@ impl Correspondence<'_> {
                 _ => None,
             });
         let cells: Vec<(usize, u64)> = expected.flat_map(|row| row.hashes().collect::<Vec<_>>()).collect();
-        let is_own = |&&(column, mark): &&(usize, u64)| {
-            !used.contains(&column) && left.iter().all(|left| left.hash_at(column) != Some(mark))
+        let is_own = |&&(column, hash): &&(usize, u64)| {
+            !used.contains(&column) && left.iter().all(|left| left.hash_at(column) != Some(hash))
         };
         let cells: Vec<(usize, u64)> = cells.iter().filter(is_own).copied().collect();
         let shows = |row: u32, column| self.image.cell(row as usize, column).and_then(hash_contents);
         let mut own =
-            rows.iter().copied().filter(|row| cells.iter().any(|(column, mark)| shows(*row, *column) == Some(*mark)));
+            rows.iter().copied().filter(|row| cells.iter().any(|(column, hash)| shows(*row, *column) == Some(*hash)));
         own.next().filter(|_| own.next().is_none())
     }
 
@@ -165,14 +167,14 @@ impl Correspondence<'_> {
     pub(super) fn find_key_of_write(&self, misplaced: &MisplacedWrite) -> Option<String> {
         let (target, key) = (&misplaced.target, self.finding.undo_log.key);
         let named = target.key().or_else(|| target.expect.key()).map(str::to_owned);
-        let written = || Some(read_cell(&misplaced.after, key));
+        let written = || Some(read_cell(&misplaced.post_image_values, key));
         let is_written = target.columns.contains(&key) && target.moves.is_empty();
         let written = if is_written { written() } else { None };
         written.filter(|key| !key.is_empty()).or(named)
     }
 
     /// Whether a row shows more than the key of what was left in one of these rows.
-    fn shows_what_was_left(&self, left: &[RowFingerprint], row: u32) -> bool {
+    fn has_left_contents(&self, left: &[RowFingerprint], row: u32) -> bool {
         left.iter().any(|left| self.image.compare(left, row as usize).equal > 1)
     }
 

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::ledger::leases::head::HeadId;
@@ -37,25 +37,30 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         row: *row,
         columns: vec![1],
         moves: Vec::new(),
-        is_version: false,
+        is_repeat_only: false,
     };
     let undo_log = UndoLog {
         head: HeadId { commit: 1, nonce: 1 },
         header: tab(&["id", "n", "mine"]).header,
         key: 0,
-        used: vec![0, 1],
+        written_columns: vec![0, 1],
         names: tab(&["id", "n"]).header,
         appended: 1,
-        keys: 1,
+        processed_rows: 1,
         width: 20,
         recreated: Vec::new(),
         header_formulas: Vec::new(),
-        counts: HashMap::new(),
-        base: BASE,
+        appended_per_key: HashMap::new(),
+        first_target_row: BASE,
         is_repair: false,
         targets: wrote.iter().map(target).collect(),
     };
-    let images = RowImages { header: tab(found).header, before: rows(before), after: rows(after), shown: Vec::new() };
+    let images = RowImages {
+        header: tab(found).header,
+        pre_images: rows(before),
+        post_image_values: rows(after),
+        pre_image_values: Vec::new(),
+    };
     undo_log.evaluate(images, || vec!["new".into()])
 }
 
@@ -97,7 +102,7 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
             expect: RowPredicate::Row { key: Some("a".into()), fingerprint: RowFingerprint::new(&moved[3], |_| false) },
             copies: vec![scratch(BASE + 1, 1, 1)],
             clears: Vec::new(),
-            is_version: true,
+            is_repeat_only: true,
         }
     );
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
@@ -230,15 +235,25 @@ fn a_blank_row_that_was_filled_under_other_headers_stays_and_its_cells_move() {
 }
 
 /// A repair that wrote all cells of one row, which was to show `expected`.
-fn second(expected: &Value, before: &Value, after: &Value) -> UndoFinding {
-    let mut finding =
-        finding(&["id", "n", "mine"], &[("", 1)], std::slice::from_ref(before), std::slice::from_ref(after));
+fn second(expected: &Value, pre_image: &Value, post_image_values: &Value) -> UndoFinding {
+    let mut finding = finding(
+        &["id", "n", "mine"],
+        &[("", 1)],
+        std::slice::from_ref(pre_image),
+        std::slice::from_ref(post_image_values),
+    );
     let cells = expected.as_array().cloned().unwrap_or_default();
     let key = Some(read_cell(&cells, 0)).filter(|key| !key.is_empty());
     let expect = RowPredicate::Row { key, fingerprint: RowFingerprint::new(&cells, |_| false) };
-    let target = RowWrite { expect, row: 1, columns: vec![0, 1, 2], moves: Vec::new(), is_version: false };
-    let (before, after) = (cells_of(before), cells_of(after));
-    finding.misplaced = vec![MisplacedWrite { index: 0, target: target.clone(), shown: before.clone(), before, after }];
+    let target = RowWrite { expect, row: 1, columns: vec![0, 1, 2], moves: Vec::new(), is_repeat_only: false };
+    let (pre_image, post_image_values) = (cells_of(pre_image), cells_of(post_image_values));
+    finding.misplaced = vec![MisplacedWrite {
+        index: 0,
+        target: target.clone(),
+        pre_image_values: pre_image.clone(),
+        pre_image,
+        post_image_values,
+    }];
     finding.undo_log.targets = vec![target];
     (finding.undo_log.is_repair, finding.undo_log.appended) = (true, 0);
     finding

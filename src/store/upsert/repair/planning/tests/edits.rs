@@ -28,7 +28,7 @@ fn a_cell_written_as_intended_stays_in_a_row_that_lost_its_key() {
     let mut finding = finding(&["id", "x", "mine", "n"], &[("a", 1)], &[before], &[after]);
     finding.undo_log.header = tab(&found).header;
     finding.undo_log.names = ["id", "n", "x"].map(str::to_owned).into();
-    finding.undo_log.used = vec![0, 1, 3];
+    finding.undo_log.written_columns = vec![0, 1, 3];
     finding.misplaced[0].target.columns = vec![1, 2];
     finding.header = tab(&["id", "x", "mine", "n"]).header;
     let tab = tab(&["id", "x", "mine", "n"]);
@@ -82,7 +82,7 @@ fn a_row_that_a_repair_settled_is_no_row_that_it_missed() {
     let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7, "own"]));
     let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
     *key = None;
-    finding.settled = vec![(1, cells_of(&json!(["k", 10, "note"])))];
+    finding.hit_as_intended = vec![(1, cells_of(&json!(["k", 10, "note"])))];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 10, "note"]), json!(["", 7, "own"])]);
     let planned = plan(&finding, &present(&tab, &now));
@@ -98,8 +98,8 @@ fn a_row_that_a_repair_hit_and_people_deleted_is_looked_for_nowhere_else() {
     let (expected, after) = (json!(["", 10, "note"]), json!(["", 7, "own"]));
     let mut finding = second(&expected, &expected, &after);
     finding.header = tab(&["n", "id", "mine"]).header;
-    finding.misplaced[0].shown = cells_of(&json!([10, "", "note"]));
-    finding.misplaced[0].before = cells_of(&json!([10, "", "note"]));
+    finding.misplaced[0].pre_image_values = cells_of(&json!([10, "", "note"]));
+    finding.misplaced[0].pre_image = cells_of(&json!([10, "", "note"]));
     let tab = tab(&["n", "id", "mine"]);
     let twin = rows(&[json!(tab.header), json!([10, "", "note"])]);
     let planned = plan(&finding, &present(&tab, &twin));
@@ -154,7 +154,7 @@ fn appended_rows_are_found_by_their_keys_where_two_headers_broke() {
 fn renamed_twice(found: &[&str]) -> UndoFinding {
     let mut finding = finding(found, &[], &[], &[]);
     finding.undo_log.header = tab(&["id", "a", "b", "mine"]).header;
-    (finding.undo_log.used, finding.undo_log.names) = (vec![0, 1, 2], tab(&["id", "a", "b"]).header);
+    (finding.undo_log.written_columns, finding.undo_log.names) = (vec![0, 1, 2], tab(&["id", "a", "b"]).header);
     finding.shifted_appends = vec!["new".into()];
     finding
 }
@@ -200,7 +200,7 @@ fn no_version_is_written_into_a_row_whose_key_was_changed() {
     let has_repair = |planned: &RepairPlan, row| planned.repairs.iter().any(|repair| repair.row == Some(row));
     let planned = plan(&finding, &present(&tab, &now));
     assert!(has_repair(&planned, 2), "it was hit before: {planned:?}");
-    finding.misplaced[0].target.is_version = true;
+    finding.misplaced[0].target.is_repeat_only = true;
     let planned = plan(&finding, &present(&tab, &now));
     assert!(has_repair(&planned, 1) && !has_repair(&planned, 2), "{planned:?}");
     assert!(planned.unrepaired[0].contains("1 rows that were to be repaired were not found again"), "{planned:?}");
@@ -211,7 +211,7 @@ fn a_row_that_was_hit_needs_more_than_its_version() {
     let finding = finding(&HEADER, &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
     let (tab, now) = (tab(&HEADER), rows(&[json!(HEADER), json!(["z", 10]), json!(["a", 1])]));
     let planned = planned_repairs(&finding, &present(&tab, &now));
-    let kinds: Vec<_> = planned.iter().map(|repair| (repair.row, repair.is_version)).collect();
+    let kinds: Vec<_> = planned.iter().map(|repair| (repair.row, repair.is_repeat_only)).collect();
     assert_eq!(kinds, [(Some(2), true), (Some(1), false)]);
 }
 
@@ -278,7 +278,7 @@ fn a_cell_that_another_s_write_put_right_by_chance_stays() {
     };
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(of_row(&planned), Some(vec![scratch(BASE + 3, 1, 1)]), "as its own repair has it: {planned:?}");
-    finding.misplaced[1].target.is_version = true;
+    finding.misplaced[1].target.is_repeat_only = true;
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(of_row(&planned), Some(vec![scratch(BASE, 1, 1)]), "no version for it: {planned:?}");
 }

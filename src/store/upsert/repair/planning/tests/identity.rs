@@ -104,7 +104,7 @@ fn a_settled_row_is_no_rival_of_one_that_people_changed() {
     let expected = json!(["stray", 10, "note"]);
     let mut finding = second(&expected, &json!(["stray", 10, "typed"]), &json!(["k", 10, "typed"]));
     finding.misplaced[0].target.columns = vec![0];
-    finding.settled = vec![(2, cells_of(&json!(["stray", 10, "x"])))];
+    finding.hit_as_intended = vec![(2, cells_of(&json!(["stray", 10, "x"])))];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 10, "typed"]), json!(["stray", 10, "x"])]);
     let planned = plan(&finding, &present(&tab, &now));
@@ -121,12 +121,12 @@ fn a_row_between_rows_that_stood_still_is_the_expected_one() {
     let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("a repair") };
     *key = None;
     let (above, below) = (json!(["u", 1, "one"]), json!(["v", 2, "two"]));
-    finding.settled = vec![(1, cells_of(&above)), (3, cells_of(&below))];
+    finding.hit_as_intended = vec![(1, cells_of(&above)), (3, cells_of(&below))];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), above, json!(["k", 11, "typed"]), below]);
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE + 1, 0, 0)], "its key stays: {planned:?}");
-    finding.settled.truncate(1);
+    finding.hit_as_intended.truncate(1);
     let planned = plan(&finding, &present(&tab, &now));
     assert!(planned.unrepaired[0].contains("key \"k\", which had lost its key"), "{planned:?}");
 }
@@ -141,12 +141,12 @@ fn a_row_whose_key_is_changed_under_way_gets_its_cells_back() {
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE + 1, 1, 1)], "what was restored stays: {planned:?}");
     // A version is for the row of its key.
-    finding.misplaced[0].target.is_version = true;
+    finding.misplaced[0].target.is_repeat_only = true;
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "it belongs to no key: {planned:?}");
     // Once more was changed, it counts as gone.
-    finding.misplaced[0].target.is_version = false;
-    (finding.misplaced[0].before, finding.misplaced[0].shown) =
+    finding.misplaced[0].target.is_repeat_only = false;
+    (finding.misplaced[0].pre_image, finding.misplaced[0].pre_image_values) =
         (cells_of(&before), cells_of(&json!(["odd", 11, "note"])));
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "{planned:?}");
@@ -214,7 +214,8 @@ fn a_row_created_anew_gets_the_cells_that_were_meant_for_it() {
     let mut finding = second(&json!(["k", "", 10]), &json!(["k", "", 10]), &json!([]));
     let mut fix = finding.misplaced[0].clone();
     (fix.index, fix.target.row, fix.target.columns) = (1, 2, vec![1, 2]);
-    (fix.before, fix.shown, fix.after) = (Vec::new(), Vec::new(), cells_of(&json!(["", 10, ""])));
+    (fix.pre_image, fix.pre_image_values, fix.post_image_values) =
+        (Vec::new(), Vec::new(), cells_of(&json!(["", 10, ""])));
     let RowPredicate::Row { fingerprint, .. } = fix.target.expect.clone() else { unreachable!("a repair") };
     finding.misplaced[0].target.expect = RowPredicate::Row { key: Some("other".into()), fingerprint };
     finding.undo_log.targets.push(fix.target.clone());
@@ -236,14 +237,15 @@ fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
     let mut finding = second(&expected, &expected, &json!(["k", 7, "own"]));
     let mut other = finding.misplaced[0].clone();
     (other.index, other.target.row) = (1, 2);
-    (other.before, other.shown, other.after) = (Vec::new(), Vec::new(), cells_of(&json!(["l", 8, "own"])));
-    finding.misplaced[0].before = cells_of(&json!(["z", 1, "z"]));
-    finding.misplaced[0].shown = finding.misplaced[0].before.clone();
+    (other.pre_image, other.pre_image_values, other.post_image_values) =
+        (Vec::new(), Vec::new(), cells_of(&json!(["l", 8, "own"])));
+    finding.misplaced[0].pre_image = cells_of(&json!(["z", 1, "z"]));
+    finding.misplaced[0].pre_image_values = finding.misplaced[0].pre_image.clone();
     let mut hit = other.clone();
     (hit.index, hit.target.row, hit.target.columns) = (2, 3, vec![1]);
     hit.target.expect = RowPredicate::Key("z".into());
-    hit.before = cells_of(&expected);
-    (hit.shown, hit.after) = (hit.before.clone(), cells_of(&json!(["", 5, "note"])));
+    hit.pre_image = cells_of(&expected);
+    (hit.pre_image_values, hit.post_image_values) = (hit.pre_image.clone(), cells_of(&json!(["", 5, "note"])));
     finding.undo_log.targets.extend([other.target.clone(), hit.target.clone()]);
     finding.misplaced.extend([other, hit]);
     let tab = tab(&HEADER);
@@ -254,10 +256,10 @@ fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
 
 #[test]
 fn a_settled_row_whose_key_was_cleared_is_no_other_row() {
-    // A person changed a cell of the hit row since the plan; a settled row resembles it as much.
+    // A person changed a cell of the hit row since the plan; a row hit as intended resembles it as much.
     let expected = json!(["", 10, "note", "x"]);
     let mut finding = second(&expected, &json!(["", 10, "hers", "x"]), &json!(["", 7, "", "x"]));
-    finding.settled = vec![(2, cells_of(&json!(["k", 10, "note", "mine"])))];
+    finding.hit_as_intended = vec![(2, cells_of(&json!(["k", 10, "note", "mine"])))];
     let header = ["id", "n", "mine", "more"];
     (finding.header, finding.undo_log.header) = (tab(&header).header, tab(&header).header);
     let tab = tab(&header);

@@ -88,7 +88,7 @@ fn a_key_that_a_missed_repair_was_to_take_away_is_cleared() {
     let stray = json!(["k", 10, "hers", "hers", "hers"]);
     let own = json!(["k", 20, "of k", 5, 6]);
     let mut finding = missed_taking_a_key();
-    finding.settled.push((2, cells_of(&own)));
+    finding.hit_as_intended.push((2, cells_of(&own)));
     let now = rows(&[json!(WIDE), stray, own]);
     let planned = plan(&finding, &present(&tab, &now));
     let of_row = |row| planned.repairs.iter().find(|repair| repair.row == Some(row));
@@ -105,7 +105,7 @@ fn of_two_rows_with_a_key_one_shows_what_no_write_touched() {
         RowPredicate::Row { key: None, fingerprint: RowFingerprint::new(&cells_of(&left), |_| false) };
     finding.misplaced[0].target.columns = vec![0, 1, 2, 3];
     finding.undo_log.targets = vec![finding.misplaced[0].target.clone()];
-    finding.undo_log.used = vec![0, 1, 2, 3];
+    finding.undo_log.written_columns = vec![0, 1, 2, 3];
     (finding.header, finding.undo_log.header) = (tab(&WIDE).header, tab(&WIDE).header);
     let tab = tab(&WIDE);
     // A person wrote the key back into its own row, and typed over most of what the repair left elsewhere.
@@ -131,7 +131,7 @@ fn a_missed_row_is_known_by_a_cell_that_no_new_row_has() {
         RowPredicate::Row { key: None, fingerprint: RowFingerprint::new(&cells_of(&left), |_| false) };
     finding.undo_log.targets = vec![finding.misplaced[0].target.clone()];
     finding.undo_log.recreated = vec!["k".into()];
-    finding.undo_log.used = vec![0, 1, 2, 3];
+    finding.undo_log.written_columns = vec![0, 1, 2, 3];
     finding.undo_log.names = ["id", "n", "", "c"].map(str::to_owned).into();
     let header = ["id", "n", "mine", "c"];
     (finding.header, finding.undo_log.header) = (tab(&header).header, tab(&header).header);

@@ -23,7 +23,7 @@ fn repair_that_missed(expected: &Value, before: &Value, after: &Value) -> UndoFi
 fn and_one_that_clears(mut finding: UndoFinding, expected: &Value) -> UndoFinding {
     let mut other = finding.misplaced[0].clone();
     (other.index, other.target.row, other.target.expect) = (1, 4, row_showing(expected));
-    (other.before, other.shown, other.after) = (Vec::new(), Vec::new(), Vec::new());
+    (other.pre_image, other.pre_image_values, other.post_image_values) = (Vec::new(), Vec::new(), Vec::new());
     finding.undo_log.targets.push(other.target.clone());
     finding.misplaced.push(other);
     finding
@@ -137,7 +137,8 @@ fn a_row_that_showed_another_key_is_not_one_without_a_key() {
     finding = and_one_that_clears(finding, &json!(["", "", "other"]));
     let shown = cells_of(&json!(["k", 10, "same", 4, 5, 6]));
     let hit = &mut finding.misplaced[1];
-    (hit.before, hit.shown, hit.after) = (shown.clone(), shown.clone(), cells_of(&json!(["k", 9, "same", 4, 5, 6])));
+    (hit.pre_image, hit.pre_image_values, hit.post_image_values) =
+        (shown.clone(), shown.clone(), cells_of(&json!(["k", 9, "same", 4, 5, 6])));
     let tab = tab(&["id", "n", "mine", "m1", "m2", "m3"]);
     (finding.header, finding.undo_log.header) = (tab.header.clone(), tab.header.clone());
     let now = rows(&[json!(tab.header), json!(["z", 7]), json!(["k", 9, "same", 4, 5, 6])]);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::app::connect::{Sheet, SheetFile, connect};
 use crate::app::error::AppError;
-use crate::app::local_state::instance_lock::{Installation, LockRefusal, find_active_holder};
+use crate::app::local_state::installation::{Installation, LockRefusal, find_active_holder};
 use crate::app::local_state::journal::FileJournal;
 use crate::app::local_state::processes::SystemProcesses;
 use crate::app::local_state::request::RequestFile;
@@ -24,10 +24,10 @@ use crate::port::source::Source;
 use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::runner::header_row::check_header;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::records::failure_records::describe_unreadable_source;
 use crate::runner::run_config::{Dependencies, RunError};
 use crate::runner::run_loop::run_job;
+use crate::runner::run_scope::RunScope;
 use crate::runner::shutdown::StopHandle;
 use crate::runner::warning_memory::WarningMemory;
 use crate::sheets_client::calls::call_counts::CallCounts;
@@ -127,24 +127,24 @@ async fn run_once(
 ) -> Result<RunReport, AppError> {
     let RunLocation { clock, rng, warnings } = here;
     let events = warnings.make_event_sink();
-    if request.retrying.processes_items() {
+    if request.scope.processes_items() {
         ensure_programs_exist(settings)?;
     }
     let mut source = match &request.own.source {
-        Some(open) if request.retrying.reads_source() => Some(open().map_err(AppError::Source)?),
+        Some(open) if request.scope.reads_source() => Some(open().map_err(AppError::Source)?),
         Some(_) => None,
-        None => open_source(settings, &request.retrying, &events)?,
+        None => open_source(settings, &request.scope, &events)?,
     };
     let installation = Arc::new(take_lock(settings, rng.as_ref())?);
     installation.write_holder(&format!("a run on {}", request.host));
     // Checked before anything is created, a local file included. A pipe can't be read twice: the
     // run checks it once it has the lease.
-    let source_is_read = request.retrying.reads_source();
+    let source_is_read = request.scope.reads_source();
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.is_rereadable()) {
         check_header(source.as_mut(), &settings.make_key_finder(), &events, &stop).await?;
     }
     let has_programs = !settings.commands().is_empty();
-    if let Some(why) = &installation.unlocked {
+    if let Some(why) = &installation.no_lock_reason {
         events(warn_of_missing_lock(why, has_programs));
     }
     let all_events = Arc::clone(&events);
@@ -153,7 +153,7 @@ async fn run_once(
     let parts = Dependencies {
         store,
         source,
-        identify: request.own.identify.clone().unwrap_or_else(|| Arc::new(settings.make_key_finder())),
+        key_finder: request.own.key_finder.clone().unwrap_or_else(|| Arc::new(settings.make_key_finder())),
         steps: request.own.steps.clone().unwrap_or_else(|| settings.make_steps(&clock)),
         journal: request.own.journal.clone().or_else(|| open_journal(settings).filter(|_| installation.is_locked())),
         processes: Arc::new(SystemProcesses),
@@ -185,7 +185,7 @@ fn open_store(
         return Ok((Arc::clone(store), None, SheetFile::default()));
     }
     let Sheet { sheets, id, file } = connect(settings, clock, rng)?;
-    let previews = request.retrying.reads_source() && request.own.source.is_none();
+    let previews = request.scope.reads_source() && request.own.source.is_none();
     let preview = if previews { settings.make_preview(clock) } else { None };
     let store = make_sheets_store(settings, Arc::clone(&sheets), id, clock)
         .allow_missing_predecessors(request.accepts_changes)
@@ -202,7 +202,7 @@ pub fn make_sheets_store(
     clock: &Arc<dyn Clock>,
 ) -> SheetsStore {
     SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
-        .with_mode(settings.mode, settings.again)
+        .with_mode(settings.mode, settings.reprocess_policy)
         .with_version_texts(settings.stages.is_some())
         .with_jobs(settings.jobs.clone())
 }
@@ -217,13 +217,13 @@ fn call_totals(calls: &CallCounts) -> CallTotals {
 /// opened.
 pub(super) fn open_source(
     settings: &Settings,
-    retrying: &RetryScope,
+    scope: &RunScope,
     events: &EventSink,
 ) -> Result<Option<Box<dyn Source>>, AppError> {
-    if retrying.reads_source() {
+    if scope.reads_source() {
         return settings.open_source_for_run().map(Some).map_err(AppError::Source);
     }
-    if !retrying.filters_source() {
+    if !scope.filters_source() {
         return Ok(None);
     }
     match settings.open_source_for_run() {

@@ -1,4 +1,4 @@
-//! The session with one worker, from its start to its end: sends requests and receives replies
+//! The connection to one worker, from its start to its end: sends requests and receives replies
 //! concurrently.
 //!
 //! In scope: the pipes, the time limit of the first pending request, why the worker ended. Out of
@@ -45,7 +45,7 @@ pub(crate) struct WorkerRequest {
     pub(crate) lost_workers: u32,
 }
 
-/// How a session ended.
+/// How a connection ended.
 pub(crate) enum WorkerEnd {
     /// No request is left, and no caller remains.
     Done,
@@ -60,7 +60,7 @@ pub(crate) enum WorkerEnd {
 }
 
 /// A running worker.
-pub(crate) struct WorkerSession {
+pub(crate) struct WorkerConnection {
     child: Child,
     to: ChildStdin,
     from: ChildStdout,
@@ -76,7 +76,7 @@ pub(crate) struct WorkerSession {
     alone: usize,
 }
 
-impl WorkerSession {
+impl WorkerConnection {
     /// Starts `program` as a worker and waits until it is ready. The first `alone` requests are
     /// sent one at a time.
     pub(crate) async fn start_worker(
@@ -93,7 +93,7 @@ impl WorkerSession {
         let mut child = start(program).map_err(|error| start_error(&error))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(to), Some(from), Some(stderr)) = pipes else { return Err(resource_error("it has no pipes")) };
-        let mut session = Self {
+        let mut connection = Self {
             child,
             to,
             from,
@@ -106,10 +106,10 @@ impl WorkerSession {
             alone,
         };
         tokio::select! {
-            greeted = session.wait_until_ready() => greeted.map_err(|why| resource_error(&why))?,
+            greeted = connection.wait_until_ready() => greeted.map_err(|why| resource_error(&why))?,
             () = clock.sleep(START_TIMEOUT) => return Err(resource_error("it does not answer")),
         }
-        Ok(session)
+        Ok(connection)
     }
 
     async fn wait_until_ready(&mut self) -> Result<(), String> {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult, ItemResult};
-use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::items::write_mode::WriteMode;
+use crate::ledger::rows::tab_kind::TabKind;
 use crate::ledger::runs::capacity::{CELL_LIMIT, describe_capacity_error};
 use crate::ledger::values::columns::MAX_COLUMNS;
 use crate::store::commit::cell_budget::CellBudget;
@@ -40,16 +40,16 @@ impl SheetsStore {
             return Ok(());
         }
         let metadata = self.loader().read_metadata().await.map_err(|error| make_unexecuted_result(&error))?;
-        let grown = prepared.batch.appended_tabs();
-        let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
+        let inserted_below = prepared.batch.appended_tabs();
+        let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| inserted_below.contains(&tab.sheet_id)).collect();
         let mut cell_budget = CellBudget::from_metadata(&metadata);
-        for (tab, rows) in self.loader().count_blanks_of_tabs(&tabs).await.map_err(to_reply)? {
+        for (tab, rows) in self.loader().count_blanks_of_tabs(&tabs).await.map_err(to_commit_result)? {
             cell_budget.set_trailing_blanks(tab, rows);
         }
         let fits = would_fit(&cell_budget);
         let cells = cell_budget.clone().apply(prepared.batch.requests()).unwrap_or_default();
         self.lock_session().cell_budget = cell_budget;
-        match (fits, prepared.deletion.as_ref().is_some_and(|deletion| deletion.rows() > 1)) {
+        match (fits, prepared.deletion.as_ref().is_some_and(|deletion| deletion.count_rows() > 1)) {
             (true, _) => Ok(()),
             // Deleted rows are copied to scratch rows first. Fewer deletions at a time need fewer
             // cells.
@@ -68,7 +68,7 @@ impl SheetsStore {
         let own = self.lock_session().own_columns.clone();
         let mut titles = 0;
         loop {
-            let new = !commit.changes.tables.is_empty();
+            let new = !commit.changes.new_tabs.is_empty();
             // A tab without a header has no key rows yet.
             let mode = if new { WriteMode::Append } else { self.loader().mode };
             let required = self.lock_session().row_tracker.choose_required_read(mode, list_written_keys(commit));
@@ -78,7 +78,8 @@ impl SheetsStore {
                     if pause {
                         self.loader().clock.sleep(CONFIRM_PAUSE).await;
                     }
-                    let (tab, index) = self.loader().read_index(&tab, &own, key_column).await.map_err(to_reply)?;
+                    let (tab, index) =
+                        self.loader().read_index(&tab, &own, key_column).await.map_err(to_commit_result)?;
                     let mut session = self.lock_session();
                     session.tabs.data = Some(tab);
                     session.row_tracker.use_index(index);
@@ -97,9 +98,9 @@ impl SheetsStore {
                         Ok(append_position) => self.lock_session().row_tracker.set_append_position(append_position),
                         Err(error) if titles < MAX_TITLES => {
                             titles += 1;
-                            self.with_current_title(TabKind::Data, &tab, error).await.map_err(to_reply)?;
+                            self.with_current_title(TabKind::Data, &tab, error).await.map_err(to_commit_result)?;
                         }
-                        Err(error) => return Err(to_reply(error)),
+                        Err(error) => return Err(to_commit_result(error)),
                     }
                 }
                 RequiredRead::Rows => return self.plan_repair(&tab, &own, key_column).await,
@@ -117,7 +118,7 @@ impl SheetsStore {
         };
         let undo = match finding.zip(location) {
             Some((finding, location)) => {
-                self.loader().read_entered_images(&location.title, &finding).await.map_err(to_reply)?
+                self.loader().read_entered_images(&location.title, &finding).await.map_err(to_commit_result)?
             }
             None => EnteredImages::default(),
         };
@@ -143,14 +144,14 @@ impl SheetsStore {
         own: &[String],
         key_column: &str,
     ) -> Result<(TabReading, usize, Vec<Vec<Value>>), CommitResult> {
-        let mut whole = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
+        let mut whole = self.loader().read_whole(tab, own).await.map_err(to_commit_result)?;
         let mut reads = 1;
         loop {
             let Some(key) = whole.tab.position(key_column) else {
-                return Err(to_reply(LoadError::new_stale(&whole.tab.title)));
+                return Err(to_commit_result(LoadError::new_stale(&whole.tab.title)));
             };
-            let entered = self.loader().read_entered(&whole, key).await.map_err(to_reply)?;
-            let after = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
+            let entered = self.loader().read_entered(&whole, key).await.map_err(to_commit_result)?;
+            let after = self.loader().read_whole(tab, own).await.map_err(to_commit_result)?;
             // Without the entered cells, computed cells can't be distinguished from constants.
             if !entered.is_empty() && after.is_same_as(&whole, &entered) {
                 return Ok((after, key, entered));
@@ -159,7 +160,7 @@ impl SheetsStore {
             reads += 1;
             if reads > PLAN_READS {
                 // A plan without the entered cells would take formulas for constants.
-                return Err(to_reply(LoadError::new_stale(&whole.tab.title)));
+                return Err(to_commit_result(LoadError::new_stale(&whole.tab.title)));
             }
         }
     }
@@ -168,7 +169,7 @@ impl SheetsStore {
     /// adds.
     fn find_tab_to_write(&self, commit: &Commit) -> Option<Tab> {
         let tab = self.lock_session().tabs.data.clone()?;
-        match commit.changes.tables.first() {
+        match commit.changes.new_tabs.first() {
             Some(new) => Some(Tab { header: new.columns.clone(), ..tab }),
             None => Some(tab).filter(|tab| !tab.header.is_empty()),
         }
@@ -201,7 +202,7 @@ fn list_written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Cl
 
 /// Maps a load error to a commit response. A stale read refuses the layout, so that the run loads
 /// again.
-fn to_reply(error: LoadError) -> CommitResult {
+fn to_commit_result(error: LoadError) -> CommitResult {
     match error {
         LoadError::Stale(error) => CommitResult::Refused { part: CommitPart::Layout, why: error.describe_cause() },
         LoadError::Failed(error) => make_unexecuted_result(&error),

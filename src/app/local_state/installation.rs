@@ -28,7 +28,7 @@ pub struct Installation {
     /// Its random id.
     pub id: String,
     /// Why there is no lock; `None` if there is one.
-    pub unlocked: Option<String>,
+    pub no_lock_reason: Option<String>,
     lock: Option<File>,
 }
 
@@ -47,14 +47,14 @@ impl Installation {
         let fresh = format!("{:016x}", rng.next_u64());
         let Some(dir) = dir else {
             let why = "no state directory is known: HOME and XDG_STATE_HOME are not set (--state-dir names one)";
-            return Ok(Self { id: fresh, unlocked: Some(why.to_owned()), lock: None });
+            return Ok(Self { id: fresh, no_lock_reason: Some(why.to_owned()), lock: None });
         };
         let id = match read_or_write_id(dir, &fresh) {
             Ok(id) => id,
             Err(error) => return Self::open_unlocked(fresh, dir, &error),
         };
         match lock_in(dir, job, target) {
-            Ok(LockAttempt::Acquired(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
+            Ok(LockAttempt::Acquired(file)) => Ok(Self { id, no_lock_reason: None, lock: Some(file) }),
             Ok(LockAttempt::Held(holder)) => Err(LockRefusal::ByRun(holder)),
             Err(error) => Self::open_unlocked(id, dir, &error),
         }
@@ -82,7 +82,7 @@ impl Installation {
             Some(machine_error) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => {
                 Err(LockRefusal::Machine(machine_error))
             }
-            _ => Ok(Self { id, unlocked: Some(format!("{failure}: {error}")), lock: None }),
+            _ => Ok(Self { id, no_lock_reason: Some(format!("{failure}: {error}")), lock: None }),
         }
     }
 }
@@ -213,7 +213,7 @@ mod tests {
     fn without_a_directory_there_is_an_id_and_no_lock() {
         let none = Installation::acquire(None, "j", "s", &SeededRng::new(1)).expect("no other run is there");
         assert!(!none.is_locked() && !none.id.is_empty());
-        assert!(none.unlocked.expect("a reason").contains("no state directory is known"));
+        assert!(none.no_lock_reason.expect("a reason").contains("no state directory is known"));
     }
 
     #[cfg(unix)]
@@ -245,6 +245,6 @@ mod tests {
         std::fs::write(&file, "x").expect("a file");
         let entered = Installation::acquire(Some(&file.join("below")), "j", "s", &SeededRng::new(1));
         let entered = entered.expect("no other run is there");
-        assert!(!entered.is_locked() && entered.unlocked.expect("a reason").contains("below"));
+        assert!(!entered.is_locked() && entered.no_lock_reason.expect("a reason").contains("below"));
     }
 }

@@ -11,7 +11,7 @@ use crate::sheets_client::sheets::{BatchResult, Sheets};
 use crate::sheets_client::types::address::SpreadsheetId;
 use crate::sheets_client::types::requests::Batch;
 use crate::store::guard::guard_kind::GuardSupport;
-use crate::store::guard::guard_probe::{self, GuardProof};
+use crate::store::guard::guard_probe::{self, GuardProbeResult};
 use crate::store::guard::head_guard::{BatchStep, StateLocation};
 use crate::store::tabs::error::convert_unexecuted_call;
 
@@ -34,11 +34,11 @@ pub async fn probe_guard(
     }
     let by_tab = send_refused_batch(sheets, id, &tabs).await?;
     match guard_probe::evaluate_probe(location, by_name == Some(ProbeRefusal::AtRequest(0)), by_tab.is_some()) {
-        GuardProof::Guard(support) => {
+        GuardProbeResult::Guard(support) => {
             tracing::debug!(event = "guard.proved", guard = support.as_str(), "the guard is proved on this spreadsheet");
             Ok(support)
         }
-        GuardProof::NoGuard => Err(CommitResult::NoWorkingGuard {
+        GuardProbeResult::NoGuard => Err(CommitResult::NoWorkingGuard {
             why: "write to this spreadsheet: the service applied a batch that it must refuse, so no guard keeps two runs apart; \
                   no row was written"
                 .to_owned(),
@@ -78,7 +78,7 @@ async fn send_refused_batch(
             BatchResult::NotExecuted(error) | BatchResult::TooLarge(error) => {
                 return Err(convert_unexecuted_call(&error));
             }
-            BatchResult::Lost(cause) => {
+            BatchResult::OutcomeUnknown(cause) => {
                 why = cause.to_string();
                 fault = ErrorCause::Lost(cause).final_fault();
             }

@@ -34,7 +34,7 @@ pub struct FirstRow {
     /// The steps, in order.
     pub steps: Vec<Arc<dyn Step>>,
     /// Finds keys and versions.
-    pub identify: Arc<dyn KeyFinder>,
+    pub key_finder: Arc<dyn KeyFinder>,
     /// The types of columns.
     pub columns: Columns,
     /// The key expression.
@@ -58,7 +58,7 @@ impl FirstRow {
         for _ in 0..MAX_RECORDS {
             let record = source.next().await.ok()??;
             let Ok(body) = record.body else { continue };
-            let Ok((key, version)) = self.identify.identify(&body).await else { continue };
+            let Ok((key, version)) = self.key_finder.identify(&body).await else { continue };
             if let Some(columns) = self.make_columns(body, &key, version).await {
                 return Some(columns);
             }

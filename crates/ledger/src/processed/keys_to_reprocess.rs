@@ -19,13 +19,13 @@ const MAX_KEYS: usize = 1_500;
 /// The keys, by the upper 48 bits of their fingerprints, each with the number of the last commit
 /// before the loss was noticed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct RedoKeys {
+pub struct KeysToReprocess {
     keys: BTreeMap<u64, u64>,
     /// Number of deleted rows whose keys can't be identified.
     pub unknown: u64,
 }
 
-impl RedoKeys {
+impl KeysToReprocess {
     /// Adds keys whose rows are gone, which was noticed after this commit. A key that is present
     /// stays unchanged.
     pub fn add(&mut self, keys: impl Iterator<Item = Fingerprint>, commit: u64) {
@@ -50,7 +50,7 @@ impl RedoKeys {
     }
 
     /// Returns the number of keys.
-    pub fn keys(&self) -> u64 {
+    pub fn count_keys(&self) -> u64 {
         self.keys.len() as u64
     }
 
@@ -83,7 +83,7 @@ impl RedoKeys {
 
     /// Returns the messages for the tab with this title.
     pub fn notes(&self, tab: &str) -> Vec<String> {
-        let keys = match self.keys() {
+        let keys = match self.count_keys() {
             0 => None,
             1 => Some(format!(
                 "tab {tab}: a row of 1 key was deleted, and the key is processed again when the source yields it"
@@ -110,21 +110,21 @@ mod tests {
 
     #[test]
     fn as_many_as_are_kept_fit_a_cell_and_read_back() {
-        let mut redo = RedoKeys { unknown: 12, ..RedoKeys::default() };
-        redo.add((0..MAX_KEYS + 5).map(|n| Fingerprint::new(&n.to_string())), 99_999_999_999);
-        assert_eq!((redo.keys(), redo.unknown), (MAX_KEYS as u64, 17));
-        let text = redo.text();
-        assert!(text.len() < 50_000 && RedoKeys::read(&text) == redo);
-        redo.add(std::iter::once(Fingerprint::new("0")), 7);
-        assert_eq!(redo.commit_of_loss(Fingerprint::new("0")), Some(99_999_999_999), "the first notice counts");
-        redo.remove(Fingerprint::new("0"));
-        assert_eq!(redo.commit_of_loss(Fingerprint::new("0")), None);
+        let mut left = KeysToReprocess { unknown: 12, ..KeysToReprocess::default() };
+        left.add((0..MAX_KEYS + 5).map(|n| Fingerprint::new(&n.to_string())), 99_999_999_999);
+        assert_eq!((left.count_keys(), left.unknown), (MAX_KEYS as u64, 17));
+        let text = left.text();
+        assert!(text.len() < 50_000 && KeysToReprocess::read(&text) == left);
+        left.add(std::iter::once(Fingerprint::new("0")), 7);
+        assert_eq!(left.commit_of_loss(Fingerprint::new("0")), Some(99_999_999_999), "the first notice counts");
+        left.remove(Fingerprint::new("0"));
+        assert_eq!(left.commit_of_loss(Fingerprint::new("0")), None);
     }
 
     proptest! {
         #[test]
         fn invariant_6_reading_edited_cells_never_fails_hard(text in "([0-9a-f?: -]|.){0,40}") {
-            let _ = RedoKeys::read(&text);
+            let _ = KeysToReprocess::read(&text);
         }
     }
 }

@@ -57,7 +57,7 @@ impl Intake {
     pub(super) fn fail_unordered(
         &mut self,
         failed: FailedItem<'_>,
-        place: SequenceNumber,
+        sequence: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
         let error_hash = hash_failure(failed.step, &shorten_error(&failed.error));
@@ -67,12 +67,12 @@ impl Intake {
             .prior_failure(&failed.key)
             .is_none_or(|prior| prior.is_recorded(hash, error_hash) || prior.requested.is_some())
         {
-            return self.record_failure(failed, place, now);
+            return self.record_failure(failed, sequence, now);
         }
         self.counts.failed += 1;
-        self.watermark.settle(place);
+        self.watermark.settle(sequence);
         let FailedItem { key, step, error, position, .. } = failed;
-        (self.events)(Event::ItemFailed { key, place: position, step: step.to_owned(), error });
+        (self.events)(Event::ItemFailed { key, position, step: step.to_owned(), error });
         None
     }
 
@@ -81,16 +81,16 @@ impl Intake {
         &mut self,
         key: &Key,
         version: &Version,
-        place: &Position,
+        position: &Position,
         body: &Value,
     ) -> Result<bool, String> {
         let RecordSelection { selector, watch, .. } = &mut self.selection;
         if let Some(watch) = watch {
-            watch.add(key, version, place, body);
+            watch.add(key, version, position, body);
         }
         let sifted = match selector {
             Some(selector) if self.index.policy().accepts(version) => {
-                selector.decide(key, version, place, || hash_content(body))
+                selector.decide(key, version, position, || hash_content(body))
             }
             Some(selector) => {
                 selector.add_unordered(key);

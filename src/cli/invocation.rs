@@ -22,7 +22,7 @@ use crate::telemetry::logs::log_line::LogLine;
 use crate::telemetry::logs::rendering::render_line;
 
 /// What every command uses.
-pub struct Session {
+pub struct Invocation {
     /// The parsed arguments.
     pub args: Args,
     /// The output streams.
@@ -34,13 +34,13 @@ pub struct Session {
     marked_files: Mutex<Vec<PathBuf>>,
 }
 
-impl std::fmt::Debug for Session {
+impl std::fmt::Debug for Invocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("args", &self.args).finish_non_exhaustive()
+        f.debug_struct("Invocation").field("args", &self.args).finish_non_exhaustive()
     }
 }
 
-impl Session {
+impl Invocation {
     /// Parses the command line and sets up streams and logs. Without a command to run (help,
     /// version, usage error) it prints the reply and returns the exit. `caps` are log directives
     /// that nothing can raise.
@@ -79,19 +79,19 @@ impl Session {
             },
             directives: env(LOG),
         };
-        let session = Self { args, terminal, log_style, clock: Arc::clone(clock), marked_files: Mutex::default() };
+        let invocation = Self { args, terminal, log_style, clock: Arc::clone(clock), marked_files: Mutex::default() };
         if choice.is_none() {
-            return Err(session.finish_command(Err(log_format_error())));
+            return Err(invocation.finish_command(Err(log_format_error())));
         }
-        if let Some(path) = &session.args.log_file {
+        if let Some(path) = &invocation.args.log_file {
             match LogFile::open(path, Arc::clone(clock)) {
-                Ok(file) => session.terminal.stderr().copy_to(Arc::new(file)),
-                Err(error) => return Err(session.finish_command(Err(log_file_error(path, &error)))),
+                Ok(file) => invocation.terminal.stderr().copy_to(Arc::new(file)),
+                Err(error) => return Err(invocation.finish_command(Err(log_file_error(path, &error)))),
             }
         }
-        match start_logs(&session.terminal, clock, &settings, caps) {
-            Ok(()) => Ok(session),
-            Err(error) => Err(session.finish_command(Err(CliError::from_error(&error, Exit::Config)))),
+        match start_logs(&invocation.terminal, clock, &settings, caps) {
+            Ok(()) => Ok(invocation),
+            Err(error) => Err(invocation.finish_command(Err(CliError::from_error(&error, Exit::Config)))),
         }
     }
 
@@ -162,34 +162,34 @@ mod tests {
 
     use super::*;
 
-    fn session(line: &str) -> (Session, crate::cli::streams::captured::CapturedOutput) {
-        session_in(line, LogFormat::Pretty)
+    fn invocation(line: &str) -> (Invocation, crate::cli::streams::captured::CapturedOutput) {
+        invocation_in(line, LogFormat::Pretty)
     }
 
-    fn session_in(line: &str, format: LogFormat) -> (Session, crate::cli::streams::captured::CapturedOutput) {
+    fn invocation_in(line: &str, format: LogFormat) -> (Invocation, crate::cli::streams::captured::CapturedOutput) {
         let (terminal, captured) = fixtures::make_pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
         let log_style = Arc::new(LogStyle { format, ..LogStyle::default() });
         let clock = Arc::new(TestClock::starting_at(Timestamp(1_517_966_773_840)));
-        (Session { args, terminal, log_style, clock, marked_files: Mutex::default() }, captured)
+        (Invocation { args, terminal, log_style, clock, marked_files: Mutex::default() }, captured)
     }
 
     #[tokio::test]
     async fn an_error_is_printed_as_the_command_asked_for() {
         let error = || CliError::new("the quota is used up", Exit::TempFail);
-        let (plain, text) = session("sheetkeep run q.toml");
+        let (plain, text) = invocation("sheetkeep run q.toml");
         assert_eq!(plain.finish_command(Err(error())), Exit::TempFail);
         assert!(text.captured_err().starts_with("error: the quota is used up\n"), "{}", text.captured_err());
-        let (json, text) = session("sheetkeep run q.toml --json");
+        let (json, text) = invocation("sheetkeep run q.toml --json");
         assert_eq!(json.finish_command(Err(error())), Exit::TempFail);
         assert!(text.captured_err().starts_with(r#"{"error":{"code":"tempfail","#), "{}", text.captured_err());
     }
 
     #[tokio::test]
     async fn an_error_is_a_log_line_where_a_collector_reads() {
-        let (session, text) = session_in("sheetkeep run q.toml", LogFormat::Gcp);
+        let (invocation, text) = invocation_in("sheetkeep run q.toml", LogFormat::Gcp);
         let error = CliError::new("the quota is used up", Exit::TempFail);
-        assert_eq!(session.finish_command(Err(error)), Exit::TempFail);
+        assert_eq!(invocation.finish_command(Err(error)), Exit::TempFail);
         let line: serde_json::Value = serde_json::from_str(&text.captured_err()).expect("one JSON object");
         assert_eq!((&line["severity"], &line["event"]), (&"ERROR".into(), &"command.failed".into()));
         assert_eq!((&line["error.kind"], &line["exit_code"]), (&"tempfail".into(), &75.into()));
@@ -201,8 +201,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_good_end_says_nothing() {
-        let (session, text) = session("sheetkeep run q.toml");
-        assert_eq!(session.finish_command(Ok(Exit::Ok)), Exit::Ok);
+        let (invocation, text) = invocation("sheetkeep run q.toml");
+        assert_eq!(invocation.finish_command(Ok(Exit::Ok)), Exit::Ok);
         assert_eq!((text.captured_out(), text.captured_err()), (String::new(), String::new()));
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::app::error::AppError;
 use crate::app::inspect::listing::{ensure_current_spreadsheet, list_tabs};
-use crate::app::job::{ensure_programs_exist, run};
 use crate::app::run_request::RunRequest;
+use crate::app::single_run::{ensure_programs_exist, run};
 use crate::app::stages::stage_plan::make_stage_key;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::context::CommandContext;
@@ -25,8 +25,8 @@ use crate::ledger::items::key::Key;
 use crate::ledger::runs::run::Trigger;
 use crate::maintain::reset::plan_reset_of;
 use crate::rng::Rng;
-use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
+use crate::runner::run_scope::RunScope;
 use crate::runner::shutdown::StopHandle;
 use crate::store::scan::scanner::ScanScope;
 
@@ -49,12 +49,12 @@ pub async fn revoke_keys(
         Err(error) => return Err(error),
     };
     ensure_current_spreadsheet(&known)?;
-    let settled = plan_reset_of(&known, settings.again, clock.now(), |key| keys.contains(key)).settled;
+    let settled = plan_reset_of(&known, settings.reprocess_policy, clock.now(), |key| keys.contains(key)).settled;
     if settled.is_empty() {
         return Ok(());
     }
     let request = RunRequest {
-        retrying: RetryScope::None,
+        scope: RunScope::None,
         changes: Some(PreparedChanges { from: Some(known.snapshot.head), settled }),
         trigger: Trigger { kind: TRIGGER.to_owned(), ..Trigger::default() },
         host: host.to_owned(),
