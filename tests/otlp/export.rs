@@ -48,7 +48,7 @@ fn a_collector_gets_the_trace_and_the_metrics_of_a_run() {
     let project = TempProject::few_quakes(3);
     let environment = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cret-header"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cret-a+b, x-key=1=2,,=none"),
         ("OTEL_SERVICE_NAME", "sync"),
         ("TRACEPARENT", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     ];
@@ -58,7 +58,8 @@ fn a_collector_gets_the_trace_and_the_metrics_of_a_run() {
     let (mut traces, mut metrics) = (None, None);
     for _ in 0..2 {
         let (path, headers, body) = exported.recv_timeout(Duration::from_secs(5)).expect("a request");
-        assert!(headers.contains("authorization: bearer s3cret-header"), "{headers}");
+        assert!(headers.contains("authorization: bearer s3cret-a+b"), "{headers}");
+        assert!(headers.contains("x-key: 1=2") && !headers.contains("none"), "{headers}");
         assert!(headers.contains("content-type: application/x-protobuf"), "{headers}");
         match path.as_str() {
             "/base/v1/traces" => traces = ExportTraceServiceRequest::decode(body.as_slice()).ok(),

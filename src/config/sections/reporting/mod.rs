@@ -11,6 +11,6 @@ mod alert_channels;
 pub mod alerts;
 pub mod heartbeat;
 pub mod metrics;
-#[cfg(any(test, feature = "otlp"))]
+#[cfg(feature = "otlp")]
 pub mod otlp;
 pub(crate) mod secret_url;

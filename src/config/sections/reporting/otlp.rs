@@ -96,14 +96,3 @@ fn parse_pairs(text: &str) -> Vec<(String, String)> {
     };
     text.split(',').filter_map(pair).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn headers_are_pairs_with_encoded_values() {
-        let read = parse_pairs("authorization=Bearer%20a+b, x-key=1=2,,=none");
-        assert_eq!(read, [("authorization".into(), "Bearer a+b".into()), ("x-key".into(), "1=2".into())]);
-    }
-}
