@@ -1,4 +1,4 @@
-//! Small numbers for large values, so that a world of the model is a handful of numbers.
+//! Small numbers for large values, so that a state of the model is a handful of numbers.
 //!
 //! In scope: interning, and a hash for small keys. Out of scope: what the values are.
 
@@ -8,9 +8,9 @@ use std::rc::Rc;
 
 /// A fast hash; the keys are small numbers that no attacker chooses.
 #[derive(Default)]
-pub struct Quick(u64);
+pub struct QuickHasher(u64);
 
-impl Hasher for Quick {
+impl Hasher for QuickHasher {
     fn finish(&self) -> u64 {
         self.0 ^ (self.0 >> 29)
     }
@@ -37,9 +37,9 @@ impl Hasher for Quick {
 }
 
 /// A map with that hash.
-pub type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
+pub type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<QuickHasher>>;
 /// A set with that hash.
-pub type QuickSet<K> = HashSet<K, BuildHasherDefault<Quick>>;
+pub type QuickSet<K> = HashSet<K, BuildHasherDefault<QuickHasher>>;
 
 /// Values that are named by small numbers, each value once.
 pub struct Interned<T> {
@@ -52,7 +52,7 @@ impl<T: Hash + Eq> Interned<T> {
         Self { ids: HashMap::new(), all: Vec::new() }
     }
 
-    pub fn id(&mut self, value: T) -> u32 {
+    pub fn intern(&mut self, value: T) -> u32 {
         if let Some(id) = self.ids.get(&value) {
             return *id;
         }
