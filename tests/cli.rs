@@ -19,11 +19,11 @@
 
 #![cfg(all(unix, feature = "emulator"))]
 
-#[path = "cli/live.rs"]
-mod live;
+#[path = "cli/running_command.rs"]
+mod running_command;
 
-#[path = "cli/seeded.rs"]
-mod seeded;
+#[path = "cli/random_numbers.rs"]
+mod random_numbers;
 
 #[path = "cli/temp_project.rs"]
 mod temp_project;
@@ -31,8 +31,8 @@ mod temp_project;
 #[path = "cli/tls.rs"]
 mod tls;
 
-#[path = "cli/wire.rs"]
-mod wire;
+#[path = "cli/emulator_process.rs"]
+mod emulator_process;
 
 #[path = "cli/setup/mod.rs"]
 mod setup;

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use crate::story::{check_runs_are_true, holds_each_once};
-use crate::temp_project::{TempProject, feed};
-use crate::wire::ApiClient;
+use crate::emulator_process::ApiClient;
+use crate::sheet_checks::{check_runs, expect_each_key_once};
+use crate::temp_project::{TempProject, make_feed};
 
 /// Maximum number of times that a run reaches one point.
 const MAX_POINTS: u32 = 60;
@@ -14,7 +14,7 @@ const RECORDS: usize = 8;
 /// Kills a run of `prepared` at the first, second, … time that it reaches `point`, until it
 /// survives. After each kill one run ends well and the result is checked. Returns the number of
 /// kills.
-fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> TempProject, check: impl Fn(&TempProject)) -> u32 {
+fn kill_at_each(point: &str, job: &str, prepared: impl Fn() -> TempProject, check: impl Fn(&TempProject)) -> u32 {
     for nth in 1.. {
         assert!(nth <= MAX_POINTS, "a run passes {point} more than {MAX_POINTS} times");
         let project = prepared();
@@ -31,19 +31,19 @@ fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> TempProject, ch
     0
 }
 
-fn ids(project: &TempProject) -> Vec<String> {
+fn read_feed_keys(project: &TempProject) -> Vec<String> {
     let feed: serde_json::Value =
         serde_json::from_str(&project.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let features = feed["features"].as_array().expect("records");
     features.iter().map(|record| record["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-fn at_first_contact(point: &str, least: u32) {
-    let prepared = || TempProject::few_quakes(RECORDS).in_small_commits(3);
-    let kills = killed_at_each(point, "quakes.toml", prepared, |project| {
+fn check_first_run(point: &str, least: u32) {
+    let prepared = || TempProject::with_few_quakes(RECORDS).with_small_commits(3);
+    let kills = kill_at_each(point, "quakes.toml", prepared, |project| {
         let client = ApiClient::of_file(project, "quakes.sheet");
-        holds_each_once(&client, "Quakes", "Processed quakes", &ids(project));
-        check_runs_are_true(&client, "Processed quakes");
+        expect_each_key_once(&client, "Quakes", "Processed quakes", &read_feed_keys(project));
+        check_runs(&client, "Processed quakes");
     });
     assert!(kills >= least, "only {kills} kills at {point}");
 }
@@ -53,16 +53,16 @@ const SHEET: &str = "quakes upsert.sheet";
 
 /// Returns a sheet with the first records in an older version, and a feed with newer versions of
 /// some and with new records.
-fn to_be_written_over(base: &TempProject) -> TempProject {
+fn make_project_to_overwrite(base: &TempProject) -> TempProject {
     let project = TempProject::with(&[UPSERT]);
     fs::copy(base.path(SHEET), project.path(SHEET)).expect("the sheet is there");
-    project.write("usgs-all-week.geojson", &revised());
+    project.write("usgs-all-week.geojson", &make_revised_feed());
     project
 }
 
 /// Returns the feed with every second record in a newer version.
-fn revised() -> String {
-    let mut revised: serde_json::Value = serde_json::from_str(&feed(0..RECORDS)).expect("the feed is JSON");
+fn make_revised_feed() -> String {
+    let mut revised: serde_json::Value = serde_json::from_str(&make_feed(0..RECORDS)).expect("the feed is JSON");
     for record in revised["features"].as_array_mut().expect("records").iter_mut().step_by(2) {
         let updated = record["properties"]["updated"].as_u64().expect("a moment") + 60_000;
         record["properties"]["updated"] = updated.into();
@@ -71,27 +71,27 @@ fn revised() -> String {
     revised.to_string()
 }
 
-fn in_a_run_that_writes_over(point: &str, least: u32) {
+fn check_overwriting_run(point: &str, least: u32) {
     let base = TempProject::with(&[UPSERT]);
-    base.write("usgs-all-week.geojson", &feed(0..RECORDS - 3));
-    base.change(UPSERT, "[sheet]", "[commit]\nmax_rows = 2\nevery = \"1h\"\n\n[sheet]");
+    base.write("usgs-all-week.geojson", &make_feed(0..RECORDS - 3));
+    base.replace_in(UPSERT, "[sheet]", "[commit]\nmax_rows = 2\nevery = \"1h\"\n\n[sheet]");
     base.run(&["run", UPSERT]).exits(0);
-    let kills = killed_at_each(
+    let kills = kill_at_each(
         point,
         UPSERT,
-        || to_be_written_over(&base),
+        || make_project_to_overwrite(&base),
         |project| {
             let client = ApiClient::of_file(project, SHEET);
             let mut there = client.column("Earthquakes", "id");
             there.sort();
-            let mut expected = ids(project);
+            let mut expected = read_feed_keys(project);
             expected.sort();
             assert_eq!(there, expected, "one row a key");
             let places = client.column("Earthquakes", "place");
             assert_eq!(places.iter().filter(|place| *place == "revised").count(), RECORDS / 2, "{places:?}");
             // Of the five processed before, three now have a newer version.
             assert_eq!(client.column("Processed quakes upsert", "key").len(), RECORDS + 3);
-            check_runs_are_true(&client, "Processed quakes upsert");
+            check_runs(&client, "Processed quakes upsert");
         },
     );
     assert!(kills >= least, "only {kills} kills at {point}");
@@ -99,34 +99,34 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
 
 #[test]
 fn killed_before_any_request_of_a_first_run_a_job_recovers() {
-    at_first_contact("request", 6);
+    check_first_run("request", 6);
 }
 
 #[test]
 fn killed_after_any_reply_of_a_first_run_a_job_recovers() {
-    at_first_contact("answer", 6);
+    check_first_run("answer", 6);
 }
 
 #[test]
 fn killed_before_a_durable_write_a_job_recovers() {
-    at_first_contact("sync", 4);
+    check_first_run("sync", 4);
 }
 
 #[test]
 fn killed_after_a_durable_write_a_job_recovers() {
-    at_first_contact("synced", 4);
+    check_first_run("synced", 4);
 }
 
 #[test]
 fn killed_at_any_call_of_an_upsert_a_job_recovers() {
-    in_a_run_that_writes_over("request", 3);
-    in_a_run_that_writes_over("answer", 3);
+    check_overwriting_run("request", 3);
+    check_overwriting_run("answer", 3);
 }
 
 #[test]
 fn killed_at_any_commit_of_an_upsert_a_job_recovers() {
-    in_a_run_that_writes_over("sync", 1);
-    in_a_run_that_writes_over("synced", 1);
+    check_overwriting_run("sync", 1);
+    check_overwriting_run("synced", 1);
 }
 
 /// A job whose program records the items that it runs for.
@@ -157,9 +157,9 @@ fn killed_at_any_moment_of_programs_each_item_has_one_row() {
             project.write("people.jsonl", &PEOPLE.map(|id| format!("{{\"id\": \"{id}\"}}")).join("\n"));
             project
         };
-        let kills = killed_at_each(point, "letters.toml", prepared, |project| {
+        let kills = kill_at_each(point, "letters.toml", prepared, |project| {
             let client = ApiClient::of_file(project, "letters.sheet");
-            holds_each_once(&client, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
+            expect_each_key_once(&client, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
             let sent = project.read("sent.txt");
             let twice = PEOPLE.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
             // A commit may be in flight while the next program is running.
@@ -170,9 +170,9 @@ fn killed_at_any_moment_of_programs_each_item_has_one_row() {
 }
 
 /// Returns the number of rows of each key of the feed.
-fn times(project: &TempProject) -> Vec<usize> {
+fn count_runs_of(project: &TempProject) -> Vec<usize> {
     let there = ApiClient::of_file(project, "quakes.sheet").column("Quakes", "id");
-    ids(project).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()
+    read_feed_keys(project).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()
 }
 
 #[test]
@@ -181,18 +181,18 @@ fn a_forced_run_killed_and_repeated_adds_one_row_a_key() {
     for (point, least) in [("request", 8), ("answer", 8), ("sync", 4), ("synced", 4), ("leave", 1)] {
         for nth in 1.. {
             assert!(nth <= MAX_POINTS, "a forced run passes {point} more than {MAX_POINTS} times");
-            let project = TempProject::few_quakes(RECORDS).in_small_commits(3);
+            let project = TempProject::with_few_quakes(RECORDS).with_small_commits(3);
             project.run(&["run", "quakes.toml"]).exits(0);
             let ended = project.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
             let is_killed = ended.code.is_none();
             if is_killed {
                 project.run(&FORCE).exits(0);
             }
-            assert_eq!(times(&project), [2; RECORDS], "killed at {point}:{nth}: {is_killed}");
+            assert_eq!(count_runs_of(&project), [2; RECORDS], "killed at {point}:{nth}: {is_killed}");
             if !is_killed {
                 assert!(nth > least, "only {nth} kills at {point}");
                 project.run(&FORCE).exits(0);
-                assert_eq!(times(&project), [3; RECORDS], "asked once more after a success that was shown");
+                assert_eq!(count_runs_of(&project), [3; RECORDS], "asked once more after a success that was shown");
                 break;
             }
         }
@@ -203,10 +203,10 @@ fn a_forced_run_killed_and_repeated_adds_one_row_a_key() {
 fn a_first_run_that_was_forced_and_killed_adds_one_row_a_key() {
     const FORCE: [&str; 4] = ["run", "quakes.toml", "--force", "--yes"];
     for (point, nth) in [("answer", 5), ("synced", 3), ("leave", 1)] {
-        let project = TempProject::few_quakes(RECORDS).in_small_commits(3);
+        let project = TempProject::with_few_quakes(RECORDS).with_small_commits(3);
         let ended = project.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
         assert_eq!(ended.code, None, "{point}:{nth}");
         project.run(&FORCE).exits(0);
-        assert_eq!(times(&project), [1; RECORDS], "killed at {point}:{nth}");
+        assert_eq!(count_runs_of(&project), [1; RECORDS], "killed at {point}:{nth}");
     }
 }

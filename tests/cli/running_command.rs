@@ -9,22 +9,22 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
-use crate::temp_project::Ended;
+use crate::temp_project::CommandOutput;
 
 /// How long to wait for a line or the end.
-const LONG: Duration = Duration::from_mins(1);
+const WAIT_LIMIT: Duration = Duration::from_mins(1);
 
 /// A process, killed when it is dropped.
-pub struct Live {
+pub struct RunningCommand {
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
-    said: String,
-    out: Option<JoinHandle<String>>,
+    stderr: String,
+    stdout: Option<JoinHandle<String>>,
     closed: Receiver<()>,
 }
 
-impl Live {
+impl RunningCommand {
     /// Starts `command`, with pipes for all its streams.
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -41,23 +41,23 @@ impl Live {
             let _ = close.send(());
             read.map(|_| text).expect("it speaks UTF-8")
         });
-        Self { child, input, lines, said: String::new(), out: Some(out), closed }
+        Self { child, input, lines, stderr: String::new(), stdout: Some(out), closed }
     }
 
     /// Writes to its standard input.
-    pub fn feed(&mut self, text: &str) {
+    pub fn write_input(&mut self, text: &str) {
         let input = self.input.as_mut().expect("its input is open");
         input.write_all(text.as_bytes()).and_then(|()| input.flush()).expect("it reads its input");
     }
 
     /// Waits for a line on standard error that contains these words.
     #[track_caller]
-    pub fn hears(&mut self, words: &str) -> String {
+    pub fn wait_for_line(&mut self, words: &str) -> String {
         loop {
-            let line = self.lines.recv_timeout(LONG);
-            assert!(line.is_ok(), "waited for {words:?}; it said:\n{}", self.said);
+            let line = self.lines.recv_timeout(WAIT_LIMIT);
+            assert!(line.is_ok(), "waited for {words:?}; it said:\n{}", self.stderr);
             let line = line.unwrap_or_default();
-            self.said.extend([line.as_str(), "\n"]);
+            self.stderr.extend([line.as_str(), "\n"]);
             if line.contains(words) {
                 return line;
             }
@@ -65,10 +65,10 @@ impl Live {
     }
 
     /// Waits for this many lines on standard error, or for its end.
-    pub fn hears_lines(&mut self, count: usize) {
+    pub fn wait_for_lines(&mut self, count: usize) {
         for _ in 0..count {
-            let Ok(line) = self.lines.recv_timeout(LONG) else { return };
-            self.said.extend([line.as_str(), "\n"]);
+            let Ok(line) = self.lines.recv_timeout(WAIT_LIMIT) else { return };
+            self.stderr.extend([line.as_str(), "\n"]);
         }
     }
 
@@ -78,18 +78,18 @@ impl Live {
     }
 
     /// Returns whether it has ended.
-    pub fn is_over(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_some()
     }
 
     /// Sends it a signal, such as `-TERM`.
-    pub fn signal(&self, flag: &str) {
+    pub fn send_signal(&self, flag: &str) {
         let sent = Command::new("kill").args([flag, &self.child.id().to_string()]).status().expect("kill can be run");
         assert!(sent.success(), "nobody was there for {flag}");
     }
 
     /// Sends it signals without a pause.
-    pub fn signals(&self, flags: &[&str]) {
+    pub fn send_signals(&self, flags: &[&str]) {
         let pid = self.child.id();
         let script: Vec<String> = flags.iter().map(|flag| format!("kill {flag} {pid}")).collect();
         let sent = Command::new("sh").args(["-c", &script.join("; ")]).status().expect("sh can be run");
@@ -103,26 +103,26 @@ impl Live {
 
     /// Closes its input and waits for its end.
     #[track_caller]
-    pub fn ends(mut self) -> Ended {
+    pub fn close_and_wait(mut self) -> CommandOutput {
         drop(self.input.take());
-        self.ends_by_itself()
+        self.wait_for_end()
     }
 
     /// Waits for its end while its input stays open.
     #[track_caller]
-    pub fn ends_by_itself(&mut self) -> Ended {
-        while let Ok(line) = self.lines.recv_timeout(LONG) {
-            self.said.extend([line.as_str(), "\n"]);
+    pub fn wait_for_end(&mut self) -> CommandOutput {
+        while let Ok(line) = self.lines.recv_timeout(WAIT_LIMIT) {
+            self.stderr.extend([line.as_str(), "\n"]);
         }
-        let over = self.closed.recv_timeout(LONG);
-        assert!(over.is_ok(), "it does not end; it said:\n{}", self.said);
+        let over = self.closed.recv_timeout(WAIT_LIMIT);
+        assert!(over.is_ok(), "it does not end; it said:\n{}", self.stderr);
         let code = self.child.wait().expect("it is our child").code();
-        let out = self.out.take().map(|out| out.join().expect("it speaks UTF-8")).unwrap_or_default();
-        Ended { code, out, err: std::mem::take(&mut self.said) }
+        let stdout = self.stdout.take().map(|out| out.join().expect("it speaks UTF-8")).unwrap_or_default();
+        CommandOutput { code, stdout, stderr: std::mem::take(&mut self.stderr) }
     }
 }
 
-impl Drop for Live {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::wire::ApiClient;
+use crate::emulator_process::ApiClient;
 
 /// Checks that each of these keys has one row and is processed once, and that nothing else is
 /// there.
 #[track_caller]
-pub fn holds_each_once(client: &ApiClient, tab: &str, processed: &str, keys: &[String]) {
+pub fn expect_each_key_once(client: &ApiClient, tab: &str, processed: &str, keys: &[String]) {
     for (title, column) in [(tab, "id"), (processed, "key")] {
         let mut there = client.column(title, column);
         there.sort();
@@ -23,7 +23,7 @@ pub fn holds_each_once(client: &ApiClient, tab: &str, processed: &str, keys: &[S
 /// Checks Runs: each run occurs once, with the number of rows that it made, and the last one ended
 /// well. Returns the numbers of crashed runs and of those that ended well.
 #[track_caller]
-pub fn check_runs_are_true(client: &ApiClient, processed: &str) -> (usize, usize) {
+pub fn check_runs(client: &ApiClient, processed: &str) -> (usize, usize) {
     let [runs, statuses, new] = ["run", "status", "new"].map(|column| client.column("Runs", column));
     let once: BTreeSet<&String> = runs.iter().collect();
     assert_eq!(once.len(), runs.len(), "a run is recorded twice: {runs:?}");
