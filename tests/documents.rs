@@ -263,19 +263,19 @@ fn no_line_of_prose_is_longer_than_a_hundred_characters() {
 /// `CHANGELOG.md` is exempt: it keeps the words in which a change was announced.
 #[test]
 fn no_sentence_is_longer_than_25_words() {
-    let found = too_long("CHANGELOG.md", long_sentences);
+    let found = find_long_lines("CHANGELOG.md", long_sentences);
     assert!(found.is_empty(), "sentences of more than {MAX_WORDS} words:\n{}", found.join("\n"));
 }
 
 /// `docs/mistakes.md` is exempt: it is made of messages.
 #[test]
 fn no_cell_of_a_table_is_longer_than_25_words() {
-    let found = too_long("docs/mistakes.md", long_cells);
+    let found = find_long_lines("docs/mistakes.md", long_cells);
     assert!(found.is_empty(), "cells of more than {MAX_WORDS} words:\n{}", found.join("\n"));
 }
 
 /// Returns where `find` finds something too long, in every document but `exempt`.
-fn too_long(exempt: &str, find: fn(&str) -> Vec<LongSentence>) -> Vec<String> {
+fn find_long_lines(exempt: &str, find: fn(&str) -> Vec<LongSentence>) -> Vec<String> {
     let documents = documents().into_iter().filter(|document| document.path != exempt);
     let found = documents.flat_map(|Document { path, text }| find(&text).into_iter().map(move |s| (path.clone(), s)));
     found.map(|(path, s)| format!("{path}:{}: {} words: {} …", s.line, s.words, s.start)).collect()
