@@ -86,7 +86,7 @@ impl PersonEdit {
 /// The requests of one edit, and their description; none where the edit can't be made.
 pub type EditRequests = Option<(Vec<Value>, String)>;
 
-/// A person who edits at random, and tells the model each edit.
+/// A person who edits at random, and reports each edit to the model.
 pub struct RandomEditor {
     rng: SeededRng,
     pub edit_count: u64,
