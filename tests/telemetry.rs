@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use sheetkeep::telemetry::logs::log_format::LogFormatChoice;
-use sheetkeep::telemetry::metrics::metric_table::{FAMILIES, format_markdown_table};
+use sheetkeep::telemetry::metrics::metric_table::{METRIC_FAMILIES, format_markdown_table};
 
 const OBSERVABILITY: &str = include_str!("../docs/observability.md");
 const RULES: &str = include_str!("../monitoring/prometheus-rules.yml");
@@ -91,7 +91,7 @@ fn every_format_of_logs_is_documented() {
 
 #[test]
 fn the_alerting_rules_use_metrics_that_exist() {
-    let names: BTreeSet<String> = FAMILIES.iter().map(|family| family.name.to_owned()).collect();
+    let names: BTreeSet<String> = METRIC_FAMILIES.iter().map(|family| family.name.to_owned()).collect();
     let in_rules = find_names(r"\b(sheetkeep_[a-z_]+)", RULES);
     assert!(in_rules.len() >= 8 && in_rules.is_subset(&names), "{in_rules:?}");
     let in_tests = find_names(r"series: '(sheetkeep_[a-z_]+)\{", TESTS_OF_RULES);

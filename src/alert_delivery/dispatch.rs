@@ -24,13 +24,13 @@ use crate::sheets_client::transport::connect::Transport;
 use crate::sheets_client::transport::proxy::Proxies;
 
 /// The longest time of one try, of the first channels, and of everything together.
-const TRY_TIMEOUT: Duration = Duration::from_secs(4);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
 const FIRST_MS: u64 = 7_000;
 const TOTAL_MS: u64 = 10_000;
 /// Tries of one channel.
-const TRIES: u32 = 3;
+const ATTEMPTS: u32 = 3;
 /// The pause before the second try; it doubles.
-const PAUSE: Duration = Duration::from_millis(500);
+const FIRST_RETRY_DELAY: Duration = Duration::from_millis(500);
 
 /// Sends messages to the channels of a job.
 pub struct AlertDispatch {
@@ -76,7 +76,7 @@ impl AlertDispatch {
     /// and the reason is logged.
     pub fn new(channels: &[AlertChannel], proxies: Proxies, ca_file: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         let transport = Transport::Network { ca_file: ca_file.clone(), proxies };
-        let post = HttpPost::new(&transport, TRY_TIMEOUT, &clock);
+        let post = HttpPost::new(&transport, ATTEMPT_TIMEOUT, &clock);
         let post = post
             .inspect_err(
                 |error| tracing::warn!(event = "alert.https_unavailable", %error, "alerts can't be sent over https"),
@@ -148,8 +148,8 @@ impl AlertDispatch {
     }
 
     async fn try_often(&self, channel: &AlertChannel, message: &Message, until_ms: u64) -> DeliveryResult {
-        let mut pause = PAUSE;
-        for attempt in 1..=TRIES {
+        let mut pause = FIRST_RETRY_DELAY;
+        for attempt in 1..=ATTEMPTS {
             let (why, after_s) = match self.try_once(channel, message).await {
                 ReplyVerdict::Delivered => return DeliveryResult::Delivered,
                 ReplyVerdict::Accepted => return DeliveryResult::Accepted,
@@ -158,7 +158,7 @@ impl AlertDispatch {
             };
             let wait = after_s.map_or(pause, Duration::from_secs);
             let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            if attempt == TRIES {
+            if attempt == ATTEMPTS {
                 return DeliveryResult::Failed(why);
             }
             if self.clock.monotonic_ms().saturating_add(wait_ms) >= until_ms {
@@ -182,7 +182,7 @@ impl AlertDispatch {
                 },
             },
             ChannelTarget::Mail { url, from, to } => {
-                let target = MailTarget { url, from, to, ca_file: self.ca_file.as_deref(), timeout: TRY_TIMEOUT };
+                let target = MailTarget { url, from, to, ca_file: self.ca_file.as_deref(), timeout: ATTEMPT_TIMEOUT };
                 send_mail(&target, message).await
             }
             ChannelTarget::Program(words) => pass_to_program(words, message).await,

@@ -11,7 +11,7 @@ use crate::alerts::channels::reply_verdict::ReplyVerdict;
 use crate::alerts::message::Message;
 
 /// The exit code that asks for another try.
-const TRY_AGAIN: i32 = 75;
+const RETRY_CODE: i32 = 75;
 
 /// Starts the program and waits for its end. It is killed if the caller stops waiting.
 pub(crate) async fn pass_to_program(words: &[String], message: &Message) -> ReplyVerdict {
@@ -31,7 +31,7 @@ pub(crate) async fn pass_to_program(words: &[String], message: &Message) -> Repl
     }
     match child.wait().await {
         Ok(status) if status.success() => ReplyVerdict::Delivered,
-        Ok(status) if status.code() == Some(TRY_AGAIN) => {
+        Ok(status) if status.code() == Some(RETRY_CODE) => {
             ReplyVerdict::Later { why: "the program ended with exit code 75".to_owned(), after_s: None }
         }
         Ok(status) => refused(match status.code() {

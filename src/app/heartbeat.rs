@@ -33,7 +33,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How long the end of a run waits for its start ping.
-const START_PATIENCE: Duration = Duration::from_secs(3);
+const START_PING_WAIT: Duration = Duration::from_secs(3);
 /// Attempts of one ping.
 const ATTEMPTS: u32 = 3;
 /// Bytes of a ping's body; Healthchecks keeps 10,000 if it hosts itself.
@@ -172,7 +172,7 @@ impl Heartbeat {
             if let Some(mut start_ping) = start_ping {
                 tokio::select! {
                     _ = &mut start_ping => {}
-                    () = self.clock.sleep(START_PATIENCE) => start_ping.abort(),
+                    () = self.clock.sleep(START_PING_WAIT) => start_ping.abort(),
                 }
             }
             send(ping, client, &self.clock, event, &run, &body).await;

@@ -39,7 +39,7 @@ use crate::store::tabs::load_plan::MissingTabPolicy;
 /// Interval between two checks of a waiting run: of the sheet, which costs two reads, and of the
 /// lock.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
-const TRY_THE_LOCK: Duration = Duration::from_secs(1);
+const LOCK_RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs a job once. If another run is active and the policy is to wait, waits for its end first.
 pub async fn run(
@@ -79,7 +79,7 @@ async fn run_when_free(
         let tried = Box::pin(run_once(settings, request, here.clone(), stop.clone())).await;
         let Overlap::Queue { wait_ms } = request.overlap else { return tried };
         let (by, again) = match &tried {
-            Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
+            Err(AppError::Busy { holder }) => (holder.clone(), LOCK_RETRY_INTERVAL),
             Err(AppError::Run(RunError::LeaseHeld { holder, .. })) => {
                 (format!("run {} on {}", holder.run, holder.host), CHECK_INTERVAL)
             }
@@ -270,12 +270,12 @@ pub(super) fn name_target(settings: &Settings) -> String {
 
 /// Takes the lock. It is held until the last part of the run that may report something is dropped.
 fn take_lock(settings: &Settings, rng: &dyn Rng) -> Result<Installation, AppError> {
-    Installation::acquire(settings.state_dir.as_deref(), &settings.job, &name_target(settings), rng).map_err(
-        |barred| match barred {
+    Installation::acquire(settings.state_dir.as_deref(), &settings.job, &name_target(settings), rng).map_err(|barred| {
+        match barred {
             LockRefusal::ByRun(holder) => AppError::Busy { holder },
             LockRefusal::Machine(error) => AppError::Machine(error),
-        },
-    )
+        }
+    })
 }
 
 /// Returns the holder's name if a run of the job is alive on this machine.

@@ -42,7 +42,7 @@ use crate::time::Timestamp;
 /// minute would fill Runs.
 const RECORDED_FOR_S: i64 = 3_600;
 /// How long a job may be unreadable before that is reported, in seconds.
-const UNREADABLE_S: i64 = 3_600;
+const UNREADABLE_ALERT_S: i64 = 3_600;
 
 /// The alerts of a job on this machine.
 pub struct JobAlerts {
@@ -181,7 +181,7 @@ impl JobAlerts {
         let now_s = self.clock.now().0.div_euclid(1_000);
         let since_s = *memory.unreadable_since_s.get_or_insert(now_s);
         self.keep(&memory);
-        if now_s.saturating_sub(since_s) < UNREADABLE_S {
+        if now_s.saturating_sub(since_s) < UNREADABLE_ALERT_S {
             return;
         }
         let problem = ProblemReport {

@@ -29,7 +29,7 @@ pub struct ProvidedParts {
     pub journal: Option<Arc<dyn Journal>>,
     /// Maximum number of items in their steps at the same time, at least 1.
     pub concurrency: Option<usize>,
-    /// True if items make no rows, so that none is nothing to report.
+    /// True if items need not make rows: a run that makes none causes no warning.
     pub is_rowless: bool,
 }
 

@@ -17,11 +17,11 @@ use crate::sheets_client::transport::connect::Transport;
 use crate::sheets_client::transport::web_client::WebClient;
 
 /// A difference that is worth a warning, in milliseconds.
-const WARNED_MS: u64 = 30_000;
+const WARNED_CLOCK_ERROR_MS: u64 = 30_000;
 /// A difference beyond which Google refuses the tokens that a key signs (measured).
-const REFUSED_MS: u64 = 300_000;
+const MAX_CLOCK_ERROR_MS: u64 = 300_000;
 /// How long the service may take to show its time.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns the line about the clock, if a response of the service showed its time. A token service
 /// shows no time with a refusal, which may be the clock's fault, so the service is asked once more.
@@ -43,7 +43,7 @@ pub async fn check_clock(
 async fn read_service_time(settings: &Settings, clock: &Arc<dyn Clock>) -> Option<crate::time::Timestamp> {
     let ca_file = settings.certificates.as_deref().map(Path::to_owned);
     let transport = Transport::Network { ca_file, proxies: settings.proxies.clone() };
-    let client = WebClient::new(&transport, PATIENCE, Arc::clone(clock)).ok()?;
+    let client = WebClient::new(&transport, RESPONSE_TIMEOUT, Arc::clone(clock)).ok()?;
     client.get(&Url::parse(&settings.api_url).ok()?).await.ok()?.date
 }
 
@@ -56,8 +56,8 @@ fn report_clock(ahead_ms: i64) -> CheckItem {
     match off_ms {
         // The service's time comes in whole seconds.
         0..=1_999 => CheckItem::new_expected(subject, "this machine's clock agrees with the service's"),
-        2_000..WARNED_MS => CheckItem::new_expected(subject, what),
-        WARNED_MS..REFUSED_MS => CheckItem::new_warning(
+        2_000..WARNED_CLOCK_ERROR_MS => CheckItem::new_expected(subject, what),
+        WARNED_CLOCK_ERROR_MS..MAX_CLOCK_ERROR_MS => CheckItem::new_warning(
             subject,
             what,
             Some("let the system keep the time, by NTP; from 5 minutes on tokens are refused"),

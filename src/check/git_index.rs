@@ -8,12 +8,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The largest index that is read, in bytes: about a million files.
-const MOST_BYTES: u64 = 128 << 20;
+const MAX_BYTES: u64 = 128 << 20;
 /// Bytes of an entry before its path, and those of the optional flags of version 3.
 const FIXED: usize = 62;
 const EXTENDED: usize = 2;
 /// The flag of an entry with optional flags.
-const HAS_EXTENDED: u16 = 0x4000;
+const EXTENDED_FLAG: u16 = 0x4000;
 
 /// Returns whether git tracks the file. A file outside of a repository, or in one whose index can't
 /// be read, counts as untracked.
@@ -27,7 +27,7 @@ fn find_in_index(file: &Path) -> Option<bool> {
     let file = folder.canonicalize().ok()?.join(name);
     let (root, git) = file.ancestors().skip(1).find_map(|folder| Some((folder, find_git_folder(folder)?)))?;
     let index = git.join("index");
-    let is_small = fs::metadata(&index).ok()?.len() <= MOST_BYTES;
+    let is_small = fs::metadata(&index).ok()?.len() <= MAX_BYTES;
     let bytes = is_small.then(|| fs::read(&index).ok()).flatten()?;
     let path = file.strip_prefix(root).ok()?.to_str()?.replace('\\', "/");
     Some(parse_paths(&bytes)?.iter().any(|tracked| tracked == path.as_bytes()))
@@ -54,7 +54,7 @@ fn parse_paths(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut at = 12;
     for _ in 0..count {
         let flags = u16::from_be_bytes(bytes.get(at + FIXED - 2..at + FIXED)?.try_into().ok()?);
-        let mut name_at = at + FIXED + if flags & HAS_EXTENDED == 0 { 0 } else { EXTENDED };
+        let mut name_at = at + FIXED + if flags & EXTENDED_FLAG == 0 { 0 } else { EXTENDED };
         let mut path = Vec::new();
         if version == 4 {
             // The path shares the beginning of the one before, all but so many bytes.

@@ -15,7 +15,7 @@ use crate::port::step::KeyFinder;
 use crate::runner::input::keyed_records::{KeyedRecords, RecordExtent};
 
 /// Records that are read at most.
-pub const MOST_RECORDS: u64 = 100_000;
+pub const MAX_RECORDS: u64 = 100_000;
 /// Time for reading; a record in progress at its end is dropped.
 pub const LONGEST: Duration = Duration::from_secs(5);
 
@@ -56,7 +56,7 @@ pub async fn scan_repeated_keys(
     let ends_ms = clock.monotonic_ms().saturating_add(u64::try_from(LONGEST.as_millis()).unwrap_or(u64::MAX));
     let mut time_is_up = clock.sleep(LONGEST);
     // A source that is always ready never lets the timeout run.
-    while records < MOST_RECORDS && clock.monotonic_ms() < ends_ms {
+    while records < MAX_RECORDS && clock.monotonic_ms() < ends_ms {
         let next = tokio::select! {
             next = keyed.next(source, &identify, RecordExtent::Whole) => next,
             () = &mut time_is_up => break,

@@ -12,8 +12,8 @@ use crate::config::settings::Settings;
 use crate::private_files;
 
 /// Job files of the folder that are read at most, and bytes of each.
-const MOST_FILES: usize = 1_000;
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_FILES: usize = 1_000;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Returns a line for each thing that is unusual. `env_file` is the file that settings come from.
 pub fn check_surroundings(settings: &Settings, env_file: &Path) -> Vec<CheckItem> {
@@ -40,7 +40,7 @@ pub fn find_same_named_job(settings: &Settings) -> Option<String> {
             && path.canonicalize().ok() != own
             && read_job_name(path).is_some_and(|name| name == settings.job)
     };
-    let entries = std::fs::read_dir(folder).ok()?.flatten().take(MOST_FILES).map(|entry| entry.path());
+    let entries = std::fs::read_dir(folder).ok()?.flatten().take(MAX_FILES).map(|entry| entry.path());
     let mut others: Vec<String> =
         entries.filter(is_other).filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
     others.sort();
@@ -49,7 +49,7 @@ pub fn find_same_named_job(settings: &Settings) -> Option<String> {
 
 /// Returns the name of a job file; `None` for any other TOML.
 fn read_job_name(path: &Path) -> Option<String> {
-    let is_small = std::fs::metadata(path).ok()?.len() <= MOST_BYTES;
+    let is_small = std::fs::metadata(path).ok()?.len() <= MAX_BYTES;
     let text = is_small.then(|| std::fs::read_to_string(path).ok()).flatten()?;
     let table: toml::Table = text.parse().ok()?;
     table.contains_key("source").then(|| table.get("name")?.as_str().map(str::to_owned)).flatten()

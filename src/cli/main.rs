@@ -27,7 +27,7 @@ use crate::system::{SystemClock, SystemRng, explain_invalid_clock};
 /// How long open resources may take to close. The embedded sheet closes immediately, and folds its
 /// log into its file. An operation that never ends, such as a read on a dead mount, must not keep
 /// the process.
-const CLOSING: Duration = Duration::from_secs(2);
+const SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
 
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
@@ -49,7 +49,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| run_command(&runtime, &session, clock)));
     let exit = session.finish_command(outcome.unwrap_or_else(|_| Err(make_panic_error())));
-    runtime.shutdown_timeout(CLOSING);
+    runtime.shutdown_timeout(SHUTDOWN_WAIT);
     session.remove_marked_files();
     exit
 }

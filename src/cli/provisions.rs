@@ -26,11 +26,11 @@ const WORKERS: usize = 2;
 /// Threads that may block: source reader, journal writer, embedded sheet, name lookup.
 const BLOCKING: usize = 4;
 /// Threads that are started on demand: the reader of standard input, and the progress bar's.
-const SPARE: usize = 2;
+const SPARE_THREADS: usize = 2;
 /// Pipes that are open at one time, two files each: embedded sheet, locks, journal, a program.
 const PIPES: usize = 9;
 /// Longer than any run: a started thread is kept.
-const KEPT: Duration = Duration::from_hours(365 * 24);
+const THREAD_KEEP_ALIVE: Duration = Duration::from_hours(365 * 24);
 /// Memory beside the stacks: what a thread needs while it starts. A thread that gets a stack and
 /// nothing else ends the process.
 const START_BYTES: usize = 8 << 20;
@@ -40,10 +40,15 @@ const BEGIN: Duration = Duration::from_secs(10);
 /// Returns a runtime with all threads that it will need, or what this machine refuses.
 pub fn build_runtime() -> Result<Runtime, MachineError> {
     ensure_open_files()?;
-    ensure_threads_start(WORKERS + BLOCKING + SPARE)?;
+    ensure_threads_start(WORKERS + BLOCKING + SPARE_THREADS)?;
     let built = catch_unwind(|| {
         let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(WORKERS).thread_stack_size(STACK_BYTES).thread_keep_alive(KEPT).enable_all().build()
+        builder
+            .worker_threads(WORKERS)
+            .thread_stack_size(STACK_BYTES)
+            .thread_keep_alive(THREAD_KEEP_ALIVE)
+            .enable_all()
+            .build()
     });
     let refused = |why: String| MachineError::resource(format!("the runtime can't be started: {why}"));
     let runtime = match built {

@@ -15,13 +15,11 @@ use crate::cli::streams::logs::{LogSettings, start_logs};
 use crate::cli::streams::terminal::{ColorChoice, Terminal, TerminalEnvironment};
 use crate::clock::Clock;
 use crate::config::external::environment::read_host_name;
+use crate::config::external::names::{LOG, LOG_FORMAT};
 use crate::failpoint;
 use crate::telemetry::logs::log_format::{LogContext, LogFormat, LogFormatChoice, LogStyle};
 use crate::telemetry::logs::log_line::LogLine;
 use crate::telemetry::logs::rendering::render_line;
-
-/// The environment variable with the value of `--log-format`.
-const LOG_FORMAT: &str = "SHEETKEEP_LOG_FORMAT";
 
 /// What every command uses.
 pub struct Session {
@@ -79,7 +77,7 @@ impl Session {
                 CliCommand::Drill(_) => args.verbose == 0,
                 _ => false,
             },
-            directives: env("SHEETKEEP_LOG"),
+            directives: env(LOG),
         };
         let session = Self { args, terminal, log_style, clock: Arc::clone(clock), marked_files: Mutex::default() };
         if choice.is_none() {

@@ -15,9 +15,9 @@ use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::terminal::Terminal;
 
 /// Least width of a column while others can be omitted: an id, a timestamp or a short text fits.
-const LEAST_COLUMN: usize = 24;
+const MIN_COLUMN_WIDTH: usize = 24;
 /// Blanks and rules between two columns.
-const BETWEEN: usize = 3;
+const COLUMN_GAP: usize = 3;
 
 /// Some rows of a tab, as the sheet shows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct TabRows {
 }
 
 /// Columns ruled as in a spreadsheet, rows close together.
-const RULED: TableStyle = TableStyle::new()
+const RULED_STYLE: TableStyle = TableStyle::new()
     .header_lines(ContentLineStyle::none().junction('│'))
     .header_separator(LineStyle::none().fill('─').junction('┼'))
     .content_lines(ContentLineStyle::none().junction('│'))
@@ -105,7 +105,7 @@ pub fn format_table(tab: &TabRows, width: usize, has_colour: bool) -> String {
     let shown = choose_columns(tab, width);
     let mut table = Table::new();
     table
-        .load_style(RULED)
+        .load_style(RULED_STYLE)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_truncation_indicator("…")
         .force_no_tty()
@@ -150,10 +150,10 @@ fn count_fitting(tab: &TabRows, columns: &[usize], width: usize) -> usize {
     let mut used = 0;
     let natural = columns.iter().map(|&at| {
         let cells = tab.rows.iter().filter_map(|row| row.get(at)).chain(tab.header.get(at));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(1, LEAST_COLUMN)
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(1, MIN_COLUMN_WIDTH)
     });
     let fitting = natural.take_while(|least| {
-        used += least + BETWEEN;
+        used += least + COLUMN_GAP;
         used <= width
     });
     fitting.count()

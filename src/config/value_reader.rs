@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use secrecy::SecretString;
 
 use crate::config::external::environment::{Environment, MissingVariable, find_mentioned_names, interpolate_variables};
-use crate::config::external::names::OF_KEYS;
+use crate::config::external::names::SECRET_VARIABLES;
 use crate::config::problem::ConfigProblem;
 use crate::config::syntax::closest_word::find_closest_word;
 use crate::config::syntax::duration::{FORMS, parse_duration};
@@ -108,7 +108,7 @@ impl<'a> ValueReader<'a> {
         let mut takes = false;
         for name in find_mentioned_names(text) {
             let value = self.environment.get(name).unwrap_or_default();
-            if OF_KEYS.contains(&name) || redact::is_key(value) || (!value.is_empty() && more(name, value)) {
+            if SECRET_VARIABLES.contains(&name) || redact::is_key(value) || (!value.is_empty() && more(name, value)) {
                 takes = true;
                 let problem = ConfigProblem::new_at(
                     at.span(),

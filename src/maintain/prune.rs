@@ -29,7 +29,7 @@ const KEPT_BLANK: u32 = 100;
 /// The trigger in Runs of runs that delete rows.
 pub const TRIGGER: &str = "prune";
 /// Rows that are deleted at a time, at most.
-const MOST_ROWS: usize = 200_000;
+const MAX_ROWS_AT_ONCE: usize = 200_000;
 
 /// How the job keeps its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,9 +101,9 @@ pub fn plan_prune(listing: &ScannedTabs, ends: &[TabExtent], policy: PrunePolicy
     let mut rows = 0;
     let fits = |group: &PruneGroup| {
         rows += group.len();
-        rows <= MOST_ROWS
+        rows <= MAX_ROWS_AT_ONCE
     };
-    found.has_more = groups.iter().map(Vec::len).sum::<usize>() > MOST_ROWS;
+    found.has_more = groups.iter().map(Vec::len).sum::<usize>() > MAX_ROWS_AT_ONCE;
     found.changes = groups.into_iter().take_while(fits).map(ItemResult::Removed).collect();
     found
 }

@@ -18,7 +18,7 @@ use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::time::Timestamp;
 
 /// The error text of the row that closes a failure.
-const WHY: &str = "closed by sheetkeep reset; it was not done";
+const RESET_ERROR: &str = "closed by sheetkeep reset; it was not done";
 
 /// The plan of a reset.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,5 +68,5 @@ fn make_closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timesta
         newest.insert(failure.key.fingerprint(), failure);
     }
     let open = index.failures().into_iter().filter_map(|(key, prior)| Some((*newest.get(&key)?, prior)));
-    open.map(|(failure, prior)| make_closing_row(failure, prior, WHY, now)).collect()
+    open.map(|(failure, prior)| make_closing_row(failure, prior, RESET_ERROR, now)).collect()
 }

@@ -21,7 +21,7 @@ use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::time::Timestamp;
 
 /// The error text of the row of a failure that was processed before the move was complete.
-const WHY: &str = "done in the spreadsheet before, while the job was moved";
+const DONE_BEFORE_ERROR: &str = "done in the spreadsheet before, while the job was moved";
 
 /// How far a move has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,7 +182,7 @@ fn close_processed_failures<'f>(
     let mut met = HashSet::new();
     let due = done_failures.filter_map(|failure| {
         let prior = new.prior_failure(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
-        Some(ItemResult::Failed(Box::new(make_closing_row(failure, prior, WHY, now))))
+        Some(ItemResult::Failed(Box::new(make_closing_row(failure, prior, DONE_BEFORE_ERROR, now))))
     });
     due.collect()
 }

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// A run that began more than this after the last lease term did has a wrong clock, in
 /// milliseconds.
-const AHEAD_MS: u64 = 86_400_000;
+const CLOCK_TOLERANCE_MS: u64 = 86_400_000;
 
 /// A row and its age.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,7 @@ pub fn order_rows(listing: &ScannedTabs, before: Timestamp) -> Vec<AgedRow<'_>> 
     let mut ranked: Vec<_> = sequence.rank_rows(&find_first_commits(listing)).into_iter().zip(own()).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     let rows = listing.rows.iter().filter(|row| row.is_in_predecessor).chain(ranked.into_iter().map(|(_, row)| row));
-    let latest = listing.snapshot.state.lease.since.max(before).add_ms(AHEAD_MS);
+    let latest = listing.snapshot.state.lease.since.max(before).add_ms(CLOCK_TOLERANCE_MS);
     mark_old(rows.map(|row| AgedRow { row, is_old: false }).collect(), before, latest)
 }
 

@@ -108,7 +108,7 @@ pub enum SourceError {
         why: String,
         /// The next thing to do.
         advice: String,
-        /// `Transient` if it may pass, `Corrupt` if a file is not what it was, `Fenced` if another
+        /// `Transient` if it may pass, `Inconsistent` if a file is not what it was, `Fenced` if another
         /// run has taken over, else `Rejected`.
         fault: Fault,
     },

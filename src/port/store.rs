@@ -109,7 +109,7 @@ pub struct CallUsage {
     pub cells_left: Option<u64>,
 }
 
-/// Why a store can't be read.
+/// Why a store can't be read. Its text completes "failed to …".
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
     /// The service or the network is down, or a quota is exhausted.
@@ -149,7 +149,7 @@ pub enum StoreError {
     Proxy {
         /// The proxy, what it did, and the variable that sets it.
         why: String,
-        /// `Denied` if the proxy refuses, `Corrupt` if its response is not one of a proxy, else
+        /// `Denied` if the proxy refuses, `Inconsistent` if its response is not one of a proxy, else
         /// `Transient`.
         fault: Fault,
     },
@@ -166,7 +166,7 @@ pub enum StoreError {
         why: String,
     },
     /// A spreadsheet that the job has left, and whose keys count, can't be read.
-    #[error("read the earlier spreadsheet {spreadsheet}, whose keys count: {error}")]
+    #[error("read the earlier spreadsheet {spreadsheet}, whose keys count: {}", .error.describe_cause())]
     Predecessor {
         /// The id of that spreadsheet.
         spreadsheet: String,
@@ -194,6 +194,18 @@ impl StoreError {
         match self {
             Self::Predecessor { error, .. } => error.is_proxy_error(),
             error => matches!(error, Self::Proxy { .. }),
+        }
+    }
+
+    /// Returns the error as a statement, for a text that names the failed action itself.
+    pub fn describe_cause(&self) -> String {
+        match self {
+            Self::Machine { error } => error.to_string(),
+            Self::Inconsistent { why } => why.clone(),
+            Self::Predecessor { spreadsheet, error } => {
+                format!("the earlier spreadsheet {spreadsheet}, whose keys count: {}", error.describe_cause())
+            }
+            error => error.to_string(),
         }
     }
 

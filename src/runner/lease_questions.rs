@@ -1,7 +1,7 @@
 //! Questions of the source about the lease, and the run's answers.
 //!
 //! In scope: the way from who asks to the run loop, and back. Out of scope: the answer itself
-//! (`runner::commit::committer`).
+//! (`runner::commit::held_lease`).
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};

@@ -67,8 +67,8 @@ fn convert_to_local_ms(at: Timestamp, zone: &TimeZone) -> i64 {
     at.0.saturating_add(find_utc_offset(at, zone))
 }
 
-/// The same; but for a local time that comes twice, because the clock is set back, the end of the
-/// repeated time. So a comparison with the clock is neither true too early nor false again.
+/// Converts to local milliseconds. For a local time that comes twice, because the clock is set back,
+/// it returns the end of the repeated time. So a comparison with the clock is neither true too early nor false again.
 fn convert_to_unambiguous_local_ms(at: Timestamp, zone: &TimeZone) -> i64 {
     let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else { return at.0 };
     let local = zone.to_datetime(instant);

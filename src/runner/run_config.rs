@@ -137,7 +137,7 @@ pub struct RunConfig {
     pub concurrency: usize,
     /// The retry policy of a step within a run.
     pub retry: RetryPolicy,
-    /// Which failures are retried.
+    /// What the run processes: the source, failures, or neither.
     pub retrying: RetryScope,
     /// The job's rollover, if this run performs one.
     pub rollover: Option<Rollover>,
@@ -151,7 +151,7 @@ pub struct RunConfig {
     pub hold: HoldSettings,
     /// The delivery guarantee of outside effects.
     pub delivery: Delivery,
-    /// True if items are not expected to make rows, so that none is nothing to report.
+    /// True if items need not make rows: a run that makes none causes no warning.
     pub is_rowless: bool,
     /// The version of this tool, for Runs.
     pub version: String,
@@ -227,8 +227,8 @@ pub enum RunError {
     Unfinished {
         /// The last error message.
         why: String,
-        /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` if something other than the
-        /// service answered.
+        /// `Transient`, `Throttled`, `Denied` or `Machine`; `Inconsistent` if something other than
+        /// the service answered.
         fault: Fault,
         /// True if a proxy is the cause.
         is_proxy_error: bool,

@@ -217,7 +217,7 @@ fn answer_unclear_cells(
 ) -> ReportedMessages {
     let before = loaded.snapshot.as_ref().map(|snapshot| &snapshot.state.answered_cells);
     let asks_in_vain = loaded.requests.run_now.as_ref().filter(|_| config.schedule.is_none());
-    let in_vain = asks_in_vain.map(|_| "tab Jobs: run now starts nothing, because the job has no schedule".to_owned());
+    let in_vain = asks_in_vain.map(|_| "tab Jobs: run now has no effect, because the job has no schedule".to_owned());
     let messages: Vec<String> = loaded.requests.unclear.iter().cloned().chain(in_vain).collect();
     let answered = ReportedMessages::from_messages(&messages);
     for message in messages.into_iter().filter(|message| before.is_none_or(|before| !before.contains(message))) {

@@ -19,9 +19,9 @@ pub struct WarningMemory {
 struct Memory {
     /// Warnings that were given before the state was read.
     waiting: Vec<String>,
-    /// Those of the last run, once the state is read.
+    /// The warnings of the last run, once the state is read.
     earlier: Option<ReportedMessages>,
-    /// Those of this run.
+    /// The warnings of this run.
     current: ReportedMessages,
     /// True if this run sees all that may be worth a warning.
     is_whole: bool,

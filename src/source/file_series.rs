@@ -18,7 +18,7 @@ use crate::source::bytes::input::Input;
 use crate::source::nearby_files::describe_nearby_files;
 
 /// What makes a path a pattern.
-const WILDCARDS: [char; 2] = ['*', '?'];
+const WILDCARD_CHARS: [char; 2] = ['*', '?'];
 
 /// Maximum number of files that one pattern may match; each is held open.
 pub const MAX_FILES: usize = 500;
@@ -73,12 +73,12 @@ pub fn list_files(input: &Input) -> Result<Vec<Input>, SourceError> {
 fn find_pattern(input: &Input) -> Option<&str> {
     let Input::File(path) = input else { return None };
     let text = path.to_str()?;
-    (text.contains(WILDCARDS) && !Path::exists(path)).then_some(text)
+    (text.contains(WILDCARD_CHARS) && !Path::exists(path)).then_some(text)
 }
 
 /// Escapes the brackets of the parts of a path that are not patterns.
 fn with_plain_brackets(pattern: &str) -> String {
-    let plain = |part: &str| if part.contains(WILDCARDS) { part.to_owned() } else { glob::Pattern::escape(part) };
+    let plain = |part: &str| if part.contains(WILDCARD_CHARS) { part.to_owned() } else { glob::Pattern::escape(part) };
     pattern.split('/').map(plain).collect::<Vec<_>>().join("/")
 }
 

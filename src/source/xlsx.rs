@@ -59,9 +59,10 @@ enum CellContent {
     Uncalculated,
 }
 
-const SAVE_ANEW: &str = "open it in a spreadsheet program, and save it anew as .xlsx";
+const SAVE_AGAIN_ADVICE: &str = "open it in a spreadsheet program, and save it anew as .xlsx";
 /// What is wrong with the cell of a formula without a value, and what to do.
-const UNCALCULATED: &str = "a formula that was never calculated: open the file in Excel or LibreOffice and save it";
+const UNCALCULATED_FORMULA_ERROR: &str =
+    "a formula that was never calculated: open the file in Excel or LibreOffice and save it";
 
 /// The rows of a sheet that have a value, each with its number, from 1.
 type SheetTable = Vec<(u32, Vec<ColumnCell>)>;
@@ -137,7 +138,10 @@ fn record_of(
                 Value::String(error)
             }
             Some(CellContent::Uncalculated) => {
-                wrong.push(format!("cell {}{row} ({name:?}) is {UNCALCULATED}", format_column_letters(*column)));
+                wrong.push(format!(
+                    "cell {}{row} ({name:?}) is {UNCALCULATED_FORMULA_ERROR}",
+                    format_column_letters(*column)
+                ));
                 Value::Null
             }
         };
@@ -162,13 +166,13 @@ fn read_table(name: &str, reader: Box<dyn Read + Send>, choice: &SheetChoice) ->
     check_unpacked_size(name, &bytes, MAX_UNPACKED_BYTES)?;
     // The parsers of other people's files have failed on purpose-made ones before.
     catch_unwind(AssertUnwindSafe(|| parse(name, bytes, choice)))
-        .unwrap_or_else(|_| Err(report_broken_cell(name, format!("the workbook is damaged; {SAVE_ANEW}"))))
+        .unwrap_or_else(|_| Err(report_broken_cell(name, format!("the workbook is damaged; {SAVE_AGAIN_ADVICE}"))))
 }
 
 /// Unpacks every part without keeping it, up to the limit.
 fn check_unpacked_size(name: &str, bytes: &[u8], limit: u64) -> Result<(), SourceError> {
     let damaged = |error: &dyn std::fmt::Display| {
-        report_broken_cell(name, format!("the workbook is damaged: {error}; {SAVE_ANEW}"))
+        report_broken_cell(name, format!("the workbook is damaged: {error}; {SAVE_AGAIN_ADVICE}"))
     };
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
     let mut left = limit + 1;
@@ -185,7 +189,7 @@ fn check_unpacked_size(name: &str, bytes: &[u8], limit: u64) -> Result<(), Sourc
 
 fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<SheetContents, SourceError> {
     let damaged = |error: calamine::XlsxError| {
-        report_broken_cell(name, format!("the workbook can't be read: {error}; {SAVE_ANEW}"))
+        report_broken_cell(name, format!("the workbook can't be read: {error}; {SAVE_AGAIN_ADVICE}"))
     };
     let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(damaged)?;
     let sheet = choose_sheet(name, &workbook, choice)?;
@@ -245,7 +249,7 @@ fn make_table(
                 return Err(report_broken_cell(&position, format!("cell {cell} is the error {error}")));
             }
             CellContent::Uncalculated => {
-                return Err(report_broken_cell(&position, format!("cell {cell} is {UNCALCULATED}")));
+                return Err(report_broken_cell(&position, format!("cell {cell} is {UNCALCULATED_FORMULA_ERROR}")));
             }
         };
         if let Some((before, _)) = columns.iter().find(|(_, known)| *known == name) {
@@ -302,8 +306,8 @@ fn convert_content(cell: &DataRef<'_>) -> Option<CellContent> {
 /// Returns a double as JSON, a whole number without a fraction.
 fn convert_number(number: f64) -> Value {
     /// Whole numbers up to this are exact in a double.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() <= EXACT {
+    const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= MAX_EXACT_INTEGER {
         #[expect(clippy::cast_possible_truncation, reason = "it is whole, and below 2^53")]
         let whole = number as i64;
         return Value::from(whole);
@@ -316,7 +320,7 @@ fn convert_number(number: f64) -> Value {
 fn format_moment(moment: &ExcelDateTime) -> Option<String> {
     /// The number of the first day after 9999 in a workbook that counts from 1900.
     const END_1900: f64 = 2_958_466.0;
-    /// The same in one that counts from 1904.
+    /// The number of the first day after 9999 in a workbook that counts from 1904.
     const END_1904: f64 = 2_957_004.0;
     let serial = moment.as_f64();
     if moment.is_duration() {

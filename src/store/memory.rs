@@ -24,7 +24,7 @@ use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::processed_set::ProcessedSet;
 use crate::ledger::processed::version_history::VersionUse;
-use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, encode_processed_row};
+use crate::ledger::rows::row_codec::{DONE, REVOCATION_STATE, encode_processed_row};
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::{LoadReport, Snapshot, State};
@@ -183,7 +183,7 @@ impl MemoryStore {
             columns.extend(commit.changes.columns.iter().cloned());
         }
         for (key, version, word, run) in commit.processed_entries() {
-            let rows = if word == FORGOTTEN { &mut contents.forgotten } else { &mut contents.processed };
+            let rows = if word == REVOCATION_STATE { &mut contents.forgotten } else { &mut contents.processed };
             rows.push((key.clone(), version.clone(), run));
         }
         for one in &commit.changes.settled {
@@ -344,7 +344,7 @@ fn delete_row(contents: &mut MemoryContents, removal: &RowDeletion) {
     match removal.role {
         TabKind::Processed => {
             if !remove_first(&mut contents.processed, |row| is_it(mark(row, DONE))) {
-                remove_first(&mut contents.forgotten, |row| is_it(mark(row, FORGOTTEN)));
+                remove_first(&mut contents.forgotten, |row| is_it(mark(row, REVOCATION_STATE)));
             }
         }
         TabKind::Failures => drop(remove_first(&mut contents.failures, |failure| is_it(hash_failure_row(failure)))),

@@ -29,7 +29,7 @@ use crate::time::Timestamp;
 /// The name of what makes the messages.
 const SCOPE: &str = "sheetkeep";
 /// Flag of a span that is recorded.
-const SAMPLED: u32 = 1;
+const SAMPLED_FLAG: u32 = 1;
 
 /// Returns the metrics of a run. Counters carry what this run adds (delta temporality), so they are
 /// right with any number of machines.
@@ -104,7 +104,7 @@ pub fn make_trace_request(
         trace_id: trace_id.clone(),
         span_id: root_id.clone(),
         parent_span_id: parent.and_then(|parent| decode_hex(&parent.span_id)).unwrap_or_default(),
-        flags: SAMPLED,
+        flags: SAMPLED_FLAG,
         name: format!("run {}", run.job),
         kind: SpanKind::Internal.into(),
         start_time_unix_nano: convert_to_nanoseconds(run.started),
@@ -117,7 +117,7 @@ pub fn make_trace_request(
         trace_id: trace_id.clone(),
         span_id: derive_id(&seed, &format!("phase {nth}"), 8),
         parent_span_id: root_id.clone(),
-        flags: SAMPLED,
+        flags: SAMPLED_FLAG,
         ..make_phase_span(phase)
     });
     let spans: Vec<Span> = std::iter::once(root).chain(phases).collect();
@@ -212,54 +212,4 @@ fn derive_id(seed: &str, of: &str, bytes: usize) -> Vec<u8> {
 
 fn decode_hex(text: &str) -> Option<Vec<u8>> {
     data_encoding::HEXLOWER.decode(text.as_bytes()).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run() -> RunMeasurement {
-        let phase = |name, commit| RunPhase { name, ended: Timestamp(1_500), took_ms: 200, commit, rows: 3 };
-        RunMeasurement {
-            job: "quakes".into(),
-            run: Some("r1".into()),
-            status: "failed",
-            error_kind: Some("unavailable".into()),
-            message: "the service is down".into(),
-            started: Timestamp(1_000),
-            ended: Timestamp(2_000),
-            step_retries: 2,
-            phases: vec![phase("load", None), phase("commit", Some(7))],
-            ..RunMeasurement::default()
-        }
-    }
-
-    #[test]
-    fn a_trace_has_a_span_for_the_run_and_its_phases() {
-        let parent = TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").expect("valid");
-        let request = make_trace_request(&run(), Some(&parent), &[]);
-        let spans = &request.resource_spans[0].scope_spans[0].spans;
-        assert_eq!(spans.iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["run quakes", "load", "commit"]);
-        assert_eq!(spans[0].parent_span_id, decode_hex("00f067aa0ba902b7").expect("hex"));
-        assert!(spans[1..].iter().all(|span| span.parent_span_id == spans[0].span_id));
-        assert!(spans.iter().all(|span| span.trace_id == decode_hex("4bf92f3577b34da6a3ce929d0e0e4736").expect("hex")));
-        assert_eq!(spans[0].status.as_ref().map(|status| status.code), Some(StatusCode::Error.into()));
-        assert_eq!((spans[1].start_time_unix_nano, spans[1].end_time_unix_nano), (1_300_000_000, 1_500_000_000));
-        let again = make_trace_request(&run(), None, &[]);
-        assert_eq!(again, make_trace_request(&run(), None, &[]), "the same ids each time");
-    }
-
-    #[test]
-    fn metrics_are_grouped_and_counters_are_deltas() {
-        let request = make_metrics_request(&run(), &[("service.name".into(), "sync".into())]);
-        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
-        let retries: Vec<_> = metrics.iter().filter(|metric| metric.name == "sheetkeep.retries").collect();
-        assert_eq!(retries.len(), 1);
-        let Some(metric::Data::Sum(sum)) = &retries[0].data else { unreachable!("it is a sum") };
-        assert_eq!((sum.data_points.len(), sum.is_monotonic), (2, true));
-        assert_eq!(sum.aggregation_temporality, i32::from(AggregationTemporality::Delta));
-        assert!(
-            metrics.iter().any(|metric| metric.name == "sheetkeep.run_last_duration_seconds" && metric.unit == "s")
-        );
-    }
 }

@@ -76,7 +76,7 @@ async fn what_is_not_understood_is_answered_in_the_runs_row() {
     fixture.proxy.type_text("Jobs", 1, column("silence until"), "").await;
     // A job without a schedule has no call that would act on it.
     let plain = TestRun { schedule: None, ..nightly_run() };
-    let message = "tab Jobs: run now starts nothing, because the job has no schedule";
+    let message = "tab Jobs: run now has no effect, because the job has no schedule";
     assert_eq!(fixture.run(plain, &make_items(4)).await.run.message, message);
 }
 

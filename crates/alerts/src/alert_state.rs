@@ -19,7 +19,7 @@ use crate::severity::Severity;
 use crate::wording::Wording;
 
 /// The most times that are remembered for the limit of messages an hour.
-const MOST_TIMES: usize = 1_000;
+const MAX_TIMES: usize = 1_000;
 
 /// The alerts of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -109,7 +109,7 @@ impl AlertState {
             let wording = Wording { condition, notice: &notice, severity, last_good, reporting };
             let message = wording.message(channels);
             record.report(&notice, now, &message.id, reporting.install, &message.channels);
-            if !message.channels.is_empty() && self.recent_s.len() < MOST_TIMES {
+            if !message.channels.is_empty() && self.recent_s.len() < MAX_TIMES {
                 self.recent_s.push(now.0.div_euclid(1_000));
             }
             messages.push(message);
@@ -132,7 +132,7 @@ impl AlertState {
 }
 
 /// Returns how serious a notice is, and who gets it. The end of a problem, and a condition that
-/// comes and goes, wake up no one who had not heard of it.
+/// comes and goes, are sent at most as warnings.
 fn find_audience(condition: Condition, notice: &DueNotice, rules: &AlertRules) -> (Severity, Vec<String>) {
     let severity = match notice.kind {
         NoticeKind::Over | NoticeKind::Flapping => condition.severity().min(Severity::Warning),

@@ -17,12 +17,12 @@ use crate::condition::{Finding, ProblemReport};
 use crate::message::NoticeKind;
 
 /// Results that are remembered for flapping, and for how long, in seconds.
-const RECENT: usize = 10;
-const RECENT_S: i64 = 86_400;
+const REMEMBERED_RESULTS: usize = 10;
+const REMEMBERED_S: i64 = 86_400;
 /// Changes among them from which on a condition flaps.
-const FLAPS: usize = 4;
+const FLAPPING_CHANGES: usize = 4;
 /// Equal results that end flapping.
-const STEADY: usize = 3;
+const STEADY_RESULTS: usize = 3;
 
 /// What is remembered of a condition.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -152,9 +152,9 @@ impl ConditionRecord {
             }
         }
         let at_s = at.0.div_euclid(1_000);
-        self.recent.retain(|(earlier, _)| at_s.saturating_sub(*earlier) < RECENT_S);
+        self.recent.retain(|(earlier, _)| at_s.saturating_sub(*earlier) < REMEMBERED_S);
         self.recent.push((at_s, *finding == Finding::Good));
-        let surplus = self.recent.len().saturating_sub(RECENT);
+        let surplus = self.recent.len().saturating_sub(REMEMBERED_RESULTS);
         self.recent.drain(..surplus);
         self.update_flapping();
         let is_well = !self.is_problem && !self.is_flapping && self.bad == 0;
@@ -165,13 +165,13 @@ impl ConditionRecord {
 
     fn update_flapping(&mut self) {
         let results: Vec<bool> = self.recent.iter().map(|(_, is_good)| *is_good).collect();
-        let last = results.get(results.len().saturating_sub(STEADY)..).unwrap_or_default();
+        let last = results.get(results.len().saturating_sub(STEADY_RESULTS)..).unwrap_or_default();
         let changes = results.windows(2).filter(|pair| pair.first() != pair.last()).count();
         if self.is_flapping && last.windows(2).all(|pair| pair.first() == pair.last()) {
             self.is_flapping = false;
-            let surplus = self.recent.len().saturating_sub(STEADY);
+            let surplus = self.recent.len().saturating_sub(STEADY_RESULTS);
             self.recent.drain(..surplus);
-        } else if changes >= FLAPS {
+        } else if changes >= FLAPPING_CHANGES {
             self.is_flapping = true;
         }
     }

@@ -54,7 +54,7 @@ pub struct Message {
     pub dedup_key: String,
     /// What it is about.
     pub kind: NoticeKind,
-    /// The word of the condition, such as `run`.
+    /// The name of the condition, such as `run`.
     pub condition: String,
     /// How serious it is.
     pub severity: Severity,

@@ -20,7 +20,7 @@ impl Severity {
     /// All severities, least first.
     pub const ALL: [Self; 3] = [Self::Info, Self::Warning, Self::Critical];
 
-    /// Returns the word of the job file and of `PagerDuty`.
+    /// Returns the text that the job file and `PagerDuty` use.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Info => "info",

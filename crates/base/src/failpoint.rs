@@ -36,19 +36,19 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    static ARMED: OnceLock<(String, AtomicU64)> = OnceLock::new();
+    static ARMED_FAILPOINT: OnceLock<(String, AtomicU64)> = OnceLock::new();
 
     /// Arms `name:n`: the process dies at the nth pass of that name, from 1.
     pub fn arm(words: &str) {
         let armed = words.split_once(':').and_then(|(name, nth)| Some((name.to_owned(), nth.parse().ok()?)));
         if let Some((name, nth)) = armed {
-            let _ = ARMED.set((name, AtomicU64::new(nth)));
+            let _ = ARMED_FAILPOINT.set((name, AtomicU64::new(nth)));
         }
     }
 
     /// Passes the point with this name.
     pub fn pass_point(name: &str) {
-        let Some((armed, left)) = ARMED.get() else { return };
+        let Some((armed, left)) = ARMED_FAILPOINT.get() else { return };
         if armed == name && left.fetch_sub(1, Ordering::SeqCst) == 1 {
             let _ = kill_process(getpid(), Signal::KILL);
         }

@@ -12,7 +12,7 @@ use std::fmt;
 pub enum Fault {
     /// Try again: a temporary error of the other side or the network.
     Transient,
-    /// Try again later: a quota is exhausted.
+    /// Try again later: a quota is exhausted, or the sheet changes while it is read.
     Throttled,
     /// Skip this item: it is bad, and retries don't help.
     Rejected,
@@ -33,7 +33,7 @@ impl Fault {
     pub fn explain(self) -> &'static str {
         match self {
             Self::Transient => "a temporary problem; the next run tries again",
-            Self::Throttled => "a quota is exhausted; it refills every minute",
+            Self::Throttled => "a limit was reached for now; the next run tries again",
             Self::Rejected => "this record can't be processed as it is",
             Self::Denied => "access is missing; a person has to grant it",
             Self::Fenced => "another run has taken over; this one stopped",

@@ -19,10 +19,10 @@ const MIN_LENGTH: usize = 8;
 /// The least length of a part of an address, in bytes.
 const MIN_PART: usize = 16;
 /// How many texts are kept. The earliest ones stay: keys are read first, tokens expire.
-const MOST: usize = 1_024;
+const MAX_SECRETS: usize = 1_024;
 
 /// Every text to hide, the longest first, so that a whole address is hidden before its parts.
-static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
+static SECRETS: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
 /// Registers a secret, with the forms that it takes in JSON, in an address and in base64. Of an
 /// address, what follows the host counts by itself, because an error may show that alone. A text of
@@ -36,9 +36,9 @@ pub fn register_secret(secret: &str) {
     if let Some(path) = find_path(secret).filter(|path| path.len() >= MIN_PART) {
         forms.extend(list_forms(path));
     }
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let mut known = SECRETS.write().unwrap_or_else(PoisonError::into_inner);
     for form in forms {
-        if known.len() < MOST && !known.contains(&form) {
+        if known.len() < MAX_SECRETS && !known.contains(&form) {
             let at = known.partition_point(|other| other.len() > form.len());
             known.insert(at, form);
         }
@@ -65,7 +65,7 @@ pub fn register_variable(name: &str, value: &str) {
 
 /// Returns the text without the secrets of this process, and without anything that looks like one.
 pub fn hide_secrets(text: &str) -> Cow<'_, str> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let known = SECRETS.read().unwrap_or_else(PoisonError::into_inner);
     let mut hidden: Option<String> = None;
     for secret in known.iter() {
         let current = hidden.as_deref().unwrap_or(text);

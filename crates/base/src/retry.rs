@@ -68,8 +68,8 @@ pub enum GiveUpReason {
 
 impl RetryPolicy {
     /// Decides after the `failed`-th failed attempt (1-based), `elapsed_ms` after the start of the
-    /// first. Attempts answered with 429 are counted separately: `failed` is the number of this
-    /// fault's kind. `draw` is uniform in [0, 1) and the only randomness.
+    /// first. Attempts answered with 429 are counted separately: `failed` counts only attempts
+    /// with this kind of fault. `draw` is uniform in [0, 1) and the only randomness.
     pub fn decide(
         &self,
         fault: Fault,
@@ -262,8 +262,7 @@ mod tests {
     #[test]
     fn a_used_up_quota_is_met_within_eight_seconds_of_its_refill() {
         let rng = SeededRng::new(429);
-        let mut waits: Vec<_> =
-            (0..20_000).map(|_| wait_for_refill(scale(60_000, rng.next_f64()), &rng)).collect();
+        let mut waits: Vec<_> = (0..20_000).map(|_| wait_for_refill(scale(60_000, rng.next_f64()), &rng)).collect();
         waits.sort_unstable();
         let mean = waits.iter().map(|wait| wait.0).sum::<u64>() / 20_000;
         let (p95, most_refused) = (waits[19_000].0, waits.iter().map(|wait| wait.1).max());

@@ -31,7 +31,7 @@ use crate::signals::{RelayedSignals, StopSignal};
 use crate::stdin_copy::StdinCopy;
 
 /// Time between the request to end (SIGTERM) and the kill (SIGKILL).
-const GRACE: Duration = Duration::from_secs(5);
+const KILL_DELAY: Duration = Duration::from_secs(5);
 /// How long standard error is read after the command has ended, if a process that it started keeps
 /// the pipe open.
 const STDERR_GRACE: Duration = Duration::from_secs(1);
@@ -212,7 +212,7 @@ impl AttemptRun {
                 signal = relayed.next() => self.group.send(signal),
                 () = &mut timer => {
                     let signal = if self.is_timed_out { GroupSignal::Kill } else { GroupSignal::Terminate };
-                    timer = if self.is_timed_out { never() } else { setup.clock.sleep(GRACE) };
+                    timer = if self.is_timed_out { never() } else { setup.clock.sleep(KILL_DELAY) };
                     self.is_timed_out = true;
                     self.group.send(signal);
                 }
@@ -229,7 +229,7 @@ impl AttemptRun {
     /// Ends what is left of the group of a command that failed.
     async fn end_group(&mut self, clock: &dyn Clock) {
         if self.group.is_alive() {
-            self.group.end(std::future::ready(()), GRACE, clock).await;
+            self.group.end(std::future::ready(()), KILL_DELAY, clock).await;
         }
         self.group.release();
     }

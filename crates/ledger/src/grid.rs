@@ -101,15 +101,15 @@ impl Row {
 }
 
 /// Bytes around a cell's text in a request: `{"userEnteredValue":{"stringValue":""}},`.
-const CELL_FRAME: usize = 44;
+const CELL_OVERHEAD_BYTES: usize = 44;
 
 fn estimate_cell_size(cell: &Cell) -> usize {
     match cell {
         Cell::Empty => 3,
-        Cell::Text(text) | Cell::Formula(text) => CELL_FRAME + text.len() + text.len() / 8,
-        Cell::Number(_) | Cell::Bool(_) => CELL_FRAME + 16,
-        Cell::Date(_) | Cell::DateTime(_) | Cell::Duration(_) => CELL_FRAME + 120,
-        Cell::Figure { pattern, .. } => CELL_FRAME + 100 + pattern.len(),
+        Cell::Text(text) | Cell::Formula(text) => CELL_OVERHEAD_BYTES + text.len() + text.len() / 8,
+        Cell::Number(_) | Cell::Bool(_) => CELL_OVERHEAD_BYTES + 16,
+        Cell::Date(_) | Cell::DateTime(_) | Cell::Duration(_) => CELL_OVERHEAD_BYTES + 120,
+        Cell::Figure { pattern, .. } => CELL_OVERHEAD_BYTES + 100 + pattern.len(),
     }
 }
 

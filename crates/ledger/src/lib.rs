@@ -39,7 +39,7 @@
 //!              └───┘  ├─▶ the head it came from ───▶ not applied yet: send the identical batch again
 //!                     ├─▶ another, no higher fence ▶ reload, draft what is missing
 //!                     ├─▶ a higher fence ──────────▶ fenced: stop, change nothing
-//!                     └─▶ absent ──────────────────▶ corrupt: stop, never start over
+//!                     └─▶ absent ──────────────────▶ head missing: stop, never start over
 //! ```
 //!
 //! # Invariants

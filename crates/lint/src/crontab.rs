@@ -12,7 +12,7 @@ use crate::shell::habits::is_in_a_home;
 const BUILT_INS: [&str; 12] =
     ["cd", "test", "[", "echo", "export", "exec", "if", "for", "while", ".", "source", "sleep"];
 /// Jobs at minute 0 that are many.
-const CROWD: usize = 3;
+const MANY_JOBS: usize = 3;
 /// Words that keep two runs apart, or belong to a command that does.
 const LOCKS: [&str; 5] = ["flock", "sheetkeep", "lockfile", "lckdo", "setlock"];
 
@@ -48,7 +48,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
         check_time(findings, entry, is_utc, has_zone);
     }
     let at_zero: Vec<_> = entries.iter().filter(|entry| entry.minute == "0").collect();
-    if let Some(first) = at_zero.first().filter(|_| at_zero.len() >= CROWD) {
+    if let Some(first) = at_zero.first().filter(|_| at_zero.len() >= MANY_JOBS) {
         findings.add("SK615", High, first.byte, format!("{} jobs start at minute 0", at_zero.len()));
     }
     let mails_or_pings = has_mail || text.contains("hc-ping") || text.contains("sheetkeep");
@@ -121,7 +121,7 @@ fn check_command(findings: &mut Findings<'_>, entry: &CronEntry<'_>, has_path: b
 }
 
 /// Codes of shell scripts that one command can have, too.
-const CODES_OF_COMMANDS: [&str; 10] =
+const COMMAND_CODES: [&str; 10] =
     ["SK104", "SK105", "SK107", "SK201", "SK205", "SK301", "SK302", "SK306", "SK307", "SK409"];
 
 /// Asks of a command what is asked of a shell script.
@@ -131,7 +131,7 @@ fn check_as_script(findings: &mut Findings<'_>, entry: &CronEntry<'_>) {
     shell::check::check(&mut of_command);
     let habits: Vec<Habit> = of_command.habits.iter().copied().collect();
     findings.applies(&habits);
-    for found in of_command.found.into_iter().filter(|found| CODES_OF_COMMANDS.contains(&found.code)) {
+    for found in of_command.found.into_iter().filter(|found| COMMAND_CODES.contains(&found.code)) {
         let before = entry.command.chars().take(found.position.column - 1).map(char::len_utf8).sum::<usize>();
         findings.add(found.code, found.confidence, entry.command_byte + before, found.message);
     }

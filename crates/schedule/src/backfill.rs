@@ -8,7 +8,7 @@ use sheetkeep_base::time::Timestamp;
 use crate::job_schedule::{JobSchedule, Occurrence};
 
 /// The most occurrences of one backfill.
-pub const MOST_BACKFILLED: usize = 10_000;
+pub const MAX_OCCURRENCES: usize = 10_000;
 
 /// The occurrences to run, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,7 +21,7 @@ pub struct BackfillPlan {
     pub blackout: usize,
     /// How many are in the future.
     pub future: usize,
-    /// Whether the range has more occurrences than `MOST_BACKFILLED`; the oldest are left out.
+    /// Whether the range has more occurrences than `MAX_OCCURRENCES`; the oldest are left out.
     pub is_cut: bool,
 }
 
@@ -39,7 +39,7 @@ pub fn plan_backfill(
     let end = bound(end).map(|at| Timestamp(at.timestamp().as_millisecond()));
     let mut plan = BackfillPlan::default();
     let (Some(start), Some(end)) = (start, end) else { return plan };
-    let found = schedule.last_between(start, end, MOST_BACKFILLED, 0);
+    let found = schedule.last_between(start, end, MAX_OCCURRENCES, 0);
     plan.is_cut = found.dropped > 0;
     for occurrence in found.occurrences {
         if !(from..=to).contains(&occurrence.date) {

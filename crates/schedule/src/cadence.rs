@@ -8,7 +8,7 @@ use crate::job_schedule::{JobSchedule, estimate_ms};
 pub const SKIPS_TO_REPORT: u32 = 3;
 
 /// How many intervals ahead are looked at.
-const INTERVALS: usize = 10;
+const EXAMINED_INTERVALS: usize = 10;
 
 /// How many runs are needed to judge their length.
 const RUNS_NEEDED: usize = 3;
@@ -75,7 +75,7 @@ pub fn find_outgrown_interval(
 pub fn find_shortest_interval_ms(schedule: &JobSchedule, now: Timestamp) -> Option<u64> {
     let mut at = schedule.next_after(now, 0)?.scheduled_for;
     let mut shortest = None;
-    for _ in 0..INTERVALS {
+    for _ in 0..EXAMINED_INTERVALS {
         let next = schedule.next_after(at, 0)?.scheduled_for;
         let interval = next.ms_since(at);
         shortest = Some(shortest.map_or(interval, |known: u64| known.min(interval)));

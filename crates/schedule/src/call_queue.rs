@@ -13,13 +13,13 @@ use sheetkeep_base::time::Timestamp;
 use crate::job_schedule::{JobSchedule, MisfirePolicy};
 
 /// The time between the first calls of two jobs, in milliseconds.
-pub const SPREAD_MS: u64 = 250;
+pub const CALL_SPACING_MS: u64 = 250;
 /// Calls at the same time beside those of occurrences that start: first calls, repeated ones, and
 /// those after a jump of the clock. So an outage ends without a flurry.
-pub const MOST_ASKED: usize = 8;
+pub const MAX_CONCURRENT_CALLS: usize = 8;
 /// The time after which a job is called again that waits: for an active run, or for the service's
 /// clock, which is behind this machine's. In milliseconds.
-pub const WAITING_MS: u64 = 60_000;
+pub const WAITING_INTERVAL_MS: u64 = 60_000;
 /// The longest first wait after a call that could not be completed, in milliseconds; it doubles.
 pub const BACKOFF_BASE_MS: u64 = 10_000;
 /// The longest wait after a call that could not be completed, in milliseconds.
@@ -28,10 +28,10 @@ pub const BACKOFF_CAP_MS: u64 = 300_000;
 pub const JUMP_MS: u64 = 60_000;
 /// How often a job with `ready_by` is called whose sheet has not answered when its next run starts,
 /// in milliseconds.
-const UNANSWERED_MS: u64 = 3_600_000;
+const UNANSWERED_INTERVAL_MS: u64 = 3_600_000;
 /// Exit codes after which the same call may succeed later. The causes are a service out of reach, a
 /// resource that this machine refused, a lease or a quota, an unexpected response.
-const TRY_AGAIN: [u8; 4] = [69, 71, 75, UNEXPECTED];
+const RETRYABLE_CODES: [u8; 4] = [69, 71, 75, UNEXPECTED];
 /// The exit code of an unexpected response of a service.
 const UNEXPECTED: u8 = 76;
 
@@ -67,7 +67,7 @@ pub struct CallEnd {
 impl CallEnd {
     /// Returns whether the same call may succeed later without a person's action.
     pub fn can_try_again(&self) -> bool {
-        self.exit_code.is_none_or(|code| TRY_AGAIN.contains(&code))
+        self.exit_code.is_none_or(|code| RETRYABLE_CODES.contains(&code))
     }
 }
 
@@ -112,7 +112,7 @@ struct QueuedJob {
 impl CallQueue {
     /// Creates the queue of these jobs, which are numbered in their order. Each is called immediately,
     /// a little after the one before it. At most `most_at_once` are called at the same time. At
-    /// most `MOST_ASKED` are called for another reason than the start of an occurrence.
+    /// most `MAX_CONCURRENT_CALLS` are called for another reason than the start of an occurrence.
     pub fn new(schedules: Vec<JobSchedule>, most_at_once: usize, now: ClockReading) -> Self {
         let jobs = schedules.into_iter().map(|schedule| QueuedJob::new(schedule, now.wall)).collect();
         let mut queue = Self { jobs, most_at_once, read: now };
@@ -232,7 +232,7 @@ impl CallQueue {
     fn find_capacity(&self) -> CallCapacity {
         match self.active() {
             active if active >= self.most_at_once => CallCapacity::None,
-            active if active >= MOST_ASKED => CallCapacity::ForStarts,
+            active if active >= MAX_CONCURRENT_CALLS => CallCapacity::ForStarts,
             _ => CallCapacity::ForAll,
         }
     }
@@ -241,7 +241,7 @@ impl CallQueue {
         let mut at = now.monotonic_ms;
         for job in self.jobs.iter_mut().filter(|job| job.schedule.is_some()) {
             job.call_soon(at);
-            at = at.saturating_add(SPREAD_MS);
+            at = at.saturating_add(CALL_SPACING_MS);
         }
     }
 }
@@ -251,7 +251,7 @@ impl CallQueue {
 enum CallCapacity {
     /// No call: the most that may be made at the same time are under way.
     None,
-    /// Those of occurrences that start.
+    /// Calls of occurrences that start.
     ForStarts,
     /// Every call that is due.
     ForAll,
@@ -331,10 +331,10 @@ fn wait_for_answer(schedule: &JobSchedule, end: &CallEnd, now: Timestamp) -> Aft
     // By the service's clock it is yet to come.
     let is_ahead = end.next.is_some_and(|next| next <= now);
     if end.is_active || is_ahead {
-        return AfterCall::CallAgain { after_ms: WAITING_MS };
+        return AfterCall::CallAgain { after_ms: WAITING_INTERVAL_MS };
     }
     match (schedule.ready_by, end.next) {
-        (Some(_), None) => AfterCall::CallAgain { after_ms: UNANSWERED_MS },
+        (Some(_), None) => AfterCall::CallAgain { after_ms: UNANSWERED_INTERVAL_MS },
         _ => AfterCall::NextOccurrence,
     }
 }

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use crate::dialect::{self, ExpressionError};
 
 /// The words that stand for an expression, each with its five fields.
-const WORDS: &[(&str, &str)] = &[
+const NAMED_EXPRESSIONS: &[(&str, &str)] = &[
     ("@hourly", "0 * * * *"),
     ("@daily", "0 0 * * *"),
     ("@midnight", "0 0 * * *"),
@@ -31,7 +31,7 @@ const FIELDS: &[(&str, &[&str])] = &[
 ];
 
 /// The least and the largest value of each field.
-const BOUNDS: [(u32, u32); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
+const FIELD_BOUNDS: [(u32, u32); 5] = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 7)];
 
 /// The days of each month, with 29 February.
 const DAYS_IN_MONTH: [u32; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
@@ -147,7 +147,7 @@ impl CronExpression {
 }
 
 fn expand_word(text: &str) -> Result<&'static str, ExpressionError> {
-    let found = WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+    let found = NAMED_EXPRESSIONS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
     found.map(|(_, fields)| *fields).ok_or_else(|| dialect::refuse_word(text))
 }
 
@@ -165,7 +165,8 @@ fn check_field(part: &str, name: &str, names: &[&str]) -> Result<(), ExpressionE
         }
     }
     let place = FIELDS.iter().position(|(field, _)| *field == name).unwrap_or(0);
-    if let Some((least, most)) = BOUNDS.get(place).filter(|(least, most)| has_value_outside(part, *least, *most)) {
+    if let Some((least, most)) = FIELD_BOUNDS.get(place).filter(|(least, most)| has_value_outside(part, *least, *most))
+    {
         let values = if *most == 7 { " (0 and 7 are Sunday)" } else { "" };
         return refuse(format!("{} are {least} to {most}{values}", pluralise_field(name)));
     }

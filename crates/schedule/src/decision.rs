@@ -13,7 +13,7 @@ use crate::job_schedule::{JobSchedule, MisfirePolicy, Occurrence, OverlapPolicy,
 pub const EARLY_MS: u64 = 60_000;
 
 /// How many occurrences are recorded one by one; older ones are recorded as one range.
-pub const MOST_RECORDED: usize = 100;
+pub const MAX_RECORDED: usize = 100;
 
 /// What is known of a job's earlier runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,7 +43,7 @@ pub struct ActiveRun {
 }
 
 /// How the text of a skip because of an active run ends; no other text of a reason does.
-const STILL_ACTIVE: &str = "still active";
+const ACTIVE_RUN_SUFFIX: &str = "still active";
 
 /// Why an occurrence does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +73,8 @@ impl ClosedReason {
         match self {
             Self::Superseded => "missed: no run started in time, a later occurrence runs in its place".to_owned(),
             Self::TooLate => "missed: later than misfire_grace allows".to_owned(),
-            Self::Overlap(Some(id)) => format!("skipped: run {id} is {STILL_ACTIVE}"),
-            Self::Overlap(None) => format!("skipped: an earlier run was {STILL_ACTIVE}"),
+            Self::Overlap(Some(id)) => format!("skipped: run {id} is {ACTIVE_RUN_SUFFIX}"),
+            Self::Overlap(None) => format!("skipped: an earlier run was {ACTIVE_RUN_SUFFIX}"),
             Self::Blackout => "skipped: blackout date".to_owned(),
             Self::Paused => "skipped: the job is paused".to_owned(),
             Self::PausedAfterFailures(n) => format!("skipped: paused after {n} failed runs in a row"),
@@ -85,7 +85,7 @@ impl ClosedReason {
 /// Returns whether a row of `Runs` with this message, as `ClosedReason::to_text` wrote it, was
 /// skipped because a run was active.
 pub fn is_overlap_text(message: &str) -> bool {
-    message.ends_with(STILL_ACTIVE)
+    message.ends_with(ACTIVE_RUN_SUFFIX)
 }
 
 /// An occurrence that does not run, to be recorded.
@@ -168,8 +168,8 @@ fn find_pending(
         }
     };
     let most = match schedule.misfire {
-        MisfirePolicy::RunAll { max } => MOST_RECORDED.max(usize::try_from(max).unwrap_or(MOST_RECORDED)),
-        MisfirePolicy::Skip | MisfirePolicy::RunOnce => MOST_RECORDED,
+        MisfirePolicy::RunAll { max } => MAX_RECORDED.max(usize::try_from(max).unwrap_or(MAX_RECORDED)),
+        MisfirePolicy::Skip | MisfirePolicy::RunOnce => MAX_RECORDED,
     };
     let recent = schedule.last_between(after, now.add_ms(lead), most, estimate);
     let mut pending: Vec<Occurrence> =

@@ -65,10 +65,8 @@ pub(crate) fn refuse_other_dialects(
             Err(refuse(text, "six fields with seconds are Azure's and Spring's form", &parts[1..].join(" "), is_valid))
         }
         7 => Err(refuse(text, "seven fields are Quartz's form", &rewrite_fields(&parts[1..6]), is_valid)),
-        n => {
-            Err(ExpressionError::new(format!("{text:?} has {n} {}, and five are needed", choose_plural(n)))
-                .with_help(FORM))
-        }
+        n => Err(ExpressionError::new(format!("{text:?} has {n} {}, and five are needed", choose_plural(n)))
+            .with_help(DIALECT_ADVICE)),
     }
 }
 
@@ -85,7 +83,7 @@ pub(crate) fn refuse_word(text: &str) -> ExpressionError {
         .with_help("the words are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually")
 }
 
-const FORM: &str =
+const DIALECT_ADVICE: &str =
     "minute hour day month weekday, such as \"0 9 * * 1-5\" for 9:00 from Monday to Friday, or \"every 15m\"";
 
 fn choose_plural(n: usize) -> &'static str {
@@ -109,7 +107,7 @@ fn explain_other_syntax(text: &str, joined: &str, is_valid: ExpressionCheck) -> 
         return Some(ExpressionError::new(format!("{text:?} names a zone in the expression")).with_help(help));
     }
     if joined.contains("..") || joined.contains("*-*") {
-        let help = format!("systemd's calendar form has no place here: {FORM}");
+        let help = format!("systemd's calendar form has no place here: {DIALECT_ADVICE}");
         return Some(ExpressionError::new(format!("{text:?} is systemd's form")).with_help(help));
     }
     if joined.contains('~') {
@@ -153,7 +151,7 @@ fn refuse(text: &str, what: &str, rewrite: &str, is_valid: ExpressionCheck) -> E
     if is_valid(rewrite) {
         error.with_help(format!("write {rewrite:?}"))
     } else {
-        error.with_help(format!("five fields are needed: {FORM}"))
+        error.with_help(format!("five fields are needed: {DIALECT_ADVICE}"))
     }
 }
 

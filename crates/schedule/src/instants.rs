@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp as Moment, ToSpan as _};
 use crate::cron::CronExpression;
 
 /// Longer than any repeated range after midnight.
-const REPEATED: SignedDuration = SignedDuration::from_hours(3);
+const MAX_REPEATED_TIME: SignedDuration = SignedDuration::from_hours(3);
 
 /// Returns the instants of the expression on the local date, in milliseconds since 1970, in order
 /// and each once. A date that the zone left out (Samoa, 2011-12-30) has none.
@@ -49,7 +49,7 @@ fn find_bounds(date: Date, zone: &TimeZone) -> Option<(Moment, Moment)> {
 
 fn has_steady_clock(start: Moment, end: Moment, zone: &TimeZone) -> bool {
     let just_before = start.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(start);
-    let until = end.saturating_add(REPEATED).unwrap_or(end);
+    let until = end.saturating_add(MAX_REPEATED_TIME).unwrap_or(end);
     zone.following(just_before).next().is_none_or(|transition| transition.timestamp() > until)
 }
 

@@ -23,7 +23,7 @@ pub const DEFAULT_MARGIN_MS: u64 = 600_000;
 /// How many runs the length of the next one is estimated from.
 pub const RUNS_FOR_ESTIMATE: usize = 20;
 /// The longest time before `ready_by` at which a run starts: a day.
-const MOST_LEAD_MS: u64 = 86_400_000;
+const MAX_LEAD_MS: u64 = 86_400_000;
 
 /// What is done about an occurrence that could not start within `misfire_grace`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -124,7 +124,7 @@ impl JobSchedule {
         let starts_at = match self.ready_by {
             None => Timestamp(at).add_ms(self.delay_ms),
             Some(ready_by) => {
-                let lead = estimate_ms.saturating_add(ready_by.margin_ms).min(MOST_LEAD_MS);
+                let lead = estimate_ms.saturating_add(ready_by.margin_ms).min(MAX_LEAD_MS);
                 let start = at.saturating_sub(i64::try_from(lead).unwrap_or(0));
                 let earliest = ready_by.not_before.and_then(|time| self.not_before(time, (at, date)));
                 Timestamp(earliest.map_or(start, |earliest| start.max(earliest)).min(at))
@@ -190,7 +190,7 @@ impl JobSchedule {
     /// Returns the longest time that an occurrence may start before its logical time, in
     /// milliseconds.
     pub fn lead_ms(&self, estimate_ms: u64) -> u64 {
-        self.ready_by.map_or(0, |ready_by| estimate_ms.saturating_add(ready_by.margin_ms).min(MOST_LEAD_MS))
+        self.ready_by.map_or(0, |ready_by| estimate_ms.saturating_add(ready_by.margin_ms).min(MAX_LEAD_MS))
     }
 
     fn not_before(&self, time: Time, (deadline, date): DatedInstant) -> Option<i64> {

@@ -14,10 +14,10 @@ use crate::instants::{find_instants, has_clock_change};
 
 /// How many dates a search looks at: 41 years, more than the longest wait for a 29 February that
 /// is a given weekday.
-const MOST_DATES: u32 = 41 * 366;
+const MAX_DATES: u32 = 41 * 366;
 
 /// The longest interval: 28 days.
-const MOST_MINUTES: i64 = 28 * 24 * 60;
+const MAX_MINUTES: i64 = 28 * 24 * 60;
 
 /// When a job comes again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Recurrence {
             Self::Every { minutes } => add_date(find_next_multiple(after, *minutes)?, zone),
             Self::Cron(expression) => {
                 let mut date = find_local_date(after, zone)?.yesterday().ok()?;
-                for _ in 0..MOST_DATES {
+                for _ in 0..MAX_DATES {
                     let on_date = find_first_on(expression, date, after, zone);
                     if on_date.is_some() {
                         // The next date may begin before this one's repeated hour ends.
@@ -83,7 +83,7 @@ impl Recurrence {
             }
             Self::Cron(expression) => {
                 let mut date = find_local_date(at, zone)?.tomorrow().ok()?;
-                for _ in 0..MOST_DATES {
+                for _ in 0..MAX_DATES {
                     let on_date = find_last_on(expression, date, at, zone);
                     if on_date.is_some() {
                         let before = find_last_on(expression, date.yesterday().ok()?, at, zone);
@@ -189,7 +189,7 @@ fn parse_interval(text: &str) -> Result<Recurrence, ExpressionError> {
     };
     let number: i64 = number.parse().map_err(|_| refuse("a whole number comes first"))?;
     match number.checked_mul(minutes_per_unit) {
-        Some(minutes @ 1..=MOST_MINUTES) => Ok(Recurrence::Every { minutes }),
+        Some(minutes @ 1..=MAX_MINUTES) => Ok(Recurrence::Every { minutes }),
         _ => Err(refuse("it is out of range")),
     }
 }

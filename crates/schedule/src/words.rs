@@ -27,7 +27,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// The most times of day that a sentence lists.
-const MOST_TIMES: usize = 6;
+const MAX_LISTED_TIMES: usize = 6;
 
 /// Returns the recurrence as a sentence without a full stop, such as "at 09:00 from Monday to
 /// Friday, Europe/Berlin time".
@@ -147,7 +147,7 @@ fn format_minutes(minutes: i64) -> String {
 
 fn describe_times(expression: &CronExpression) -> String {
     let times = expression.times();
-    if times.len() <= MOST_TIMES {
+    if times.len() <= MAX_LISTED_TIMES {
         let listed: Vec<String> = times.iter().map(|(hour, minute)| format!("{hour:02}:{minute:02}")).collect();
         return format!("at {}", list(&listed, "and"));
     }

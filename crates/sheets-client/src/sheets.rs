@@ -130,7 +130,7 @@ impl Sheets {
         self.read_values_as(id, ranges, "UNFORMATTED_VALUE")
     }
 
-    /// As `values`, but every cell as the text that the user sees.
+    /// As `read_values`, but every cell as the text that the user sees.
     pub fn read_formatted_values<'a>(
         &'a self,
         id: &'a SpreadsheetId,
@@ -139,8 +139,8 @@ impl Sheets {
         self.read_values_as(id, ranges, "FORMATTED_VALUE")
     }
 
-    /// As `values`, but formulas as they were entered, so that a cell is empty only if it has no
-    /// content.
+    /// As `read_values`, but formulas as they were entered, so that a cell is empty only if it has
+    /// no content.
     pub fn read_formulas<'a>(
         &'a self,
         id: &'a SpreadsheetId,

@@ -171,13 +171,13 @@ impl Dispatcher<'_> {
         let now = self.now_ms;
         match route.api {
             ApiMethod::DriveCreate => {
-                shown(files::create(store, &self.new_id(), &files::parse_message(body)?, now)?, files::USUAL)
+                shown(files::create(store, &self.new_id(), &files::parse_message(body)?, now)?, files::DEFAULT_FIELDS)
             }
             ApiMethod::DriveAbout => Ok(ApiResponse::json(files::describe_caller(query)?)),
             ApiMethod::DriveList => files::list(store, query, now).map(ApiResponse::json),
             ApiMethod::DriveGet => files::get(store, id, query, now).map(ApiResponse::json),
             ApiMethod::DriveCopy => {
-                shown(files::copy(store, id, &self.new_id(), &files::parse_message(body)?, now)?, files::USUAL)
+                shown(files::copy(store, id, &self.new_id(), &files::parse_message(body)?, now)?, files::DEFAULT_FIELDS)
             }
             ApiMethod::DriveUpdate => {
                 files::update(store, id, &files::parse_message(body)?, query, now).map(ApiResponse::json)
@@ -201,13 +201,14 @@ impl Dispatcher<'_> {
             }
             ApiMethod::PermissionsCreate => {
                 let made = permissions::share(store, id, &files::parse_message(body)?, self.random.next_u64())?;
-                shown(made, permissions::USUAL)
+                shown(made, permissions::DEFAULT_FIELDS)
             }
-            ApiMethod::PermissionsList => shown(permissions::list(store, id)?, permissions::USUAL_LIST),
-            ApiMethod::PermissionsGet => shown(permissions::get(store, id, permission)?, permissions::USUAL),
-            ApiMethod::PermissionsUpdate => {
-                shown(permissions::update(store, id, permission, &files::parse_message(body)?)?, permissions::USUAL)
-            }
+            ApiMethod::PermissionsList => shown(permissions::list(store, id)?, permissions::DEFAULT_LIST_FIELDS),
+            ApiMethod::PermissionsGet => shown(permissions::get(store, id, permission)?, permissions::DEFAULT_FIELDS),
+            ApiMethod::PermissionsUpdate => shown(
+                permissions::update(store, id, permission, &files::parse_message(body)?)?,
+                permissions::DEFAULT_FIELDS,
+            ),
             ApiMethod::PermissionsDelete => {
                 permissions::unshare(store, id, permission)?;
                 Ok(ApiResponse::empty())

@@ -48,7 +48,7 @@ use crate::system::{SeededRng, SystemClock};
 /// Runs that a drill starts until one ends well.
 const MAX_RUNS: u64 = 60;
 /// How long a killed run may hold the lock of its machine, in milliseconds of real time.
-const LOCK_PATIENCE_MS: u64 = 10_000;
+const LOCK_TIMEOUT_MS: u64 = 10_000;
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// What an undisturbed run does.
@@ -261,7 +261,7 @@ impl ActiveDrill {
     /// starting holds the lock, too, until it has begun.
     async fn wait_for_lock(&self, settings: &Settings) {
         let (_busy, real) = (self.clock.mark_busy(), SystemClock::new());
-        let until_ms = real.monotonic_ms() + LOCK_PATIENCE_MS;
+        let until_ms = real.monotonic_ms() + LOCK_TIMEOUT_MS;
         while find_active_run(settings).is_some() && real.monotonic_ms() < until_ms {
             real.sleep(LOCK_PAUSE).await;
         }

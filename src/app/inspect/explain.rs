@@ -26,7 +26,7 @@ use crate::store::spreadsheet::store::SheetsStore;
 /// Reads before a concurrent run counts as busy.
 const MAX_READS: u32 = 3;
 /// Rows of one tab that are kept for a key at most.
-const MOST_ROWS: usize = 1_000;
+const MAX_ROWS: usize = 1_000;
 
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,17 +119,17 @@ async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Re
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut on_row = |row: ScannedRow<'_>| match row {
         ScannedRow::Processed { row, key: of, version, state, run, .. }
-            if of == key.as_str() && done.len() < MOST_ROWS =>
+            if of == key.as_str() && done.len() < MAX_ROWS =>
         {
             done.push(DoneRow::new(row, None, [version, state, run]));
         }
         ScannedRow::Predecessor { spreadsheet, key: of, version, state, run }
-            if of == key.as_str() && done.len() < MOST_ROWS =>
+            if of == key.as_str() && done.len() < MAX_ROWS =>
         {
             done.push(DoneRow::new(PENDING_ROW, Some(spreadsheet), [version, state, run]));
         }
-        ScannedRow::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
-        ScannedRow::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
+        ScannedRow::Data { row, key: of, .. } if of == key.as_str() && data.len() < MAX_ROWS => data.push(row),
+        ScannedRow::Failure { row, failure, action } if failure.key == *key && failures.len() < MAX_ROWS => {
             failures.push(FailureRow { row, failure: *failure, action });
         }
         ScannedRow::Run { run, .. } if run.job == settings.job => runs.push(*run),

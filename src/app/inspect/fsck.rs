@@ -19,7 +19,7 @@ use crate::ledger::items::key::{Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::processed::consistency::{ConsistencyCheck, Inconsistencies, RowDigest};
-use crate::ledger::rows::row_codec::FORGOTTEN;
+use crate::ledger::rows::row_codec::REVOCATION_STATE;
 use crate::port::step::KeyFinder;
 use crate::rng::Rng;
 use crate::runner::run_config::{PreparedChanges, RunError};
@@ -31,7 +31,7 @@ use crate::store::tabs::schema::Tab;
 /// Reads before a concurrent run counts as busy.
 const MAX_SCANS: u32 = 3;
 /// Findings of one kind that are listed.
-pub const LISTED: usize = 20;
+pub const MAX_LISTED: usize = 20;
 
 /// A kind of inconsistency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -202,13 +202,13 @@ type CappedFindings = (u64, Vec<(RowDigest, Vec<u32>)>);
 fn cap_single_rows(rows: &[(RowDigest, u32)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().map(|(key, row)| (*row, *key)).collect();
     first.sort_unstable();
-    (rows.len() as u64, first.into_iter().take(LISTED).map(|(row, key)| (key, vec![row])).collect())
+    (rows.len() as u64, first.into_iter().take(MAX_LISTED).map(|(row, key)| (key, vec![row])).collect())
 }
 
 fn cap_row_groups(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().collect();
     first.sort_unstable_by_key(|(_, rows)| rows.first());
-    (rows.len() as u64, first.into_iter().take(LISTED).cloned().collect())
+    (rows.len() as u64, first.into_iter().take(MAX_LISTED).cloned().collect())
 }
 
 /// Returns the changes of a repair; an error if it can't be prepared.
@@ -273,12 +273,20 @@ async fn scan_until_steady(
             ScannedRow::Processed { key, version, state, row, .. } => {
                 let (key, version) =
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
-                if state == FORGOTTEN { audit.add_revocation(key, version) } else { audit.add_done(key, version, row) }
+                if state == REVOCATION_STATE {
+                    audit.add_revocation(key, version)
+                } else {
+                    audit.add_done(key, version, row)
+                }
             }
             ScannedRow::Predecessor { key, version, state, .. } => {
                 let (key, version) =
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
-                if state == FORGOTTEN { audit.add_revocation(key, version) } else { audit.add_earlier(key, version) }
+                if state == REVOCATION_STATE {
+                    audit.add_revocation(key, version)
+                } else {
+                    audit.add_earlier(key, version)
+                }
             }
             ScannedRow::Data { key: "", .. } => audit.add_keyless(),
             ScannedRow::Data { row, key, cells } => audit.add_data(RowDigest::from_key(key), cells, row),
@@ -317,7 +325,7 @@ async fn make_revoking_rows(
             return;
         }
         if let Ok(key) = Key::new(key) {
-            *due.entry((key, version.to_owned())).or_default() += if state == FORGOTTEN { -1 } else { 1 };
+            *due.entry((key, version.to_owned())).or_default() += if state == REVOCATION_STATE { -1 } else { 1 };
         }
     };
     let surveyed = store

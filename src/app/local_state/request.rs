@@ -17,7 +17,7 @@ use crate::ledger::leases::row_order::RequestOrder;
 use crate::private_files;
 
 /// The file's contents if the job had never run.
-const NEVER: &str = "never ran";
+const NEVER_RAN: &str = "never ran";
 
 /// The file of one job's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl RequestFile {
     pub fn read(&self) -> Option<RequestOrder> {
         let text = fs::read_to_string(&self.0).ok()?;
         match text.trim() {
-            NEVER => Some(RequestOrder { commit: None }),
+            NEVER_RAN => Some(RequestOrder { commit: None }),
             number => number.parse().ok().map(|commit| RequestOrder { commit: Some(commit) }),
         }
     }
@@ -49,7 +49,7 @@ impl RequestFile {
     pub fn write(&self, asked: RequestOrder) -> io::Result<()> {
         let folder = self.0.parent().unwrap_or(Path::new("."));
         private_files::make_folder(folder)?;
-        let text = asked.commit.map_or_else(|| NEVER.to_owned(), |commit| commit.to_string());
+        let text = asked.commit.map_or_else(|| NEVER_RAN.to_owned(), |commit| commit.to_string());
         private_files::write_atomically(&self.0, format!("{text}\n").as_bytes())
     }
 }

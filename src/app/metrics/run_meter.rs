@@ -13,7 +13,7 @@ use crate::telemetry::metrics::run_measurement::{CallMeasurement, ItemCounts, Ru
 use crate::time::Timestamp;
 
 /// Parts of a run that are kept, for its trace.
-const MOST_PHASES: usize = 1_000;
+const MAX_PHASES: usize = 1_000;
 
 /// Measures one run.
 pub struct RunMeter {
@@ -121,7 +121,7 @@ impl RunMeter {
 
 impl SeenEvents {
     fn note_event(&mut self, event: &Event, now: Timestamp) {
-        if let (Some(phase), true) = (find_ended_phase(event, now), self.phases.len() < MOST_PHASES) {
+        if let (Some(phase), true) = (find_ended_phase(event, now), self.phases.len() < MAX_PHASES) {
             self.phases.push(phase);
         }
         match event {

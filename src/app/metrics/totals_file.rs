@@ -18,7 +18,7 @@ use crate::telemetry::metrics::run_measurement::RunMeasurement;
 use crate::telemetry::metrics::samples::MetricTotals;
 
 /// Bytes of the file that are read.
-const MOST_BYTES: u64 = 65_536;
+const MAX_BYTES: u64 = 65_536;
 
 /// The file of one job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl TotalsFile {
         let mut file = private_files::open_or_create(&self.0)?;
         file.lock()?;
         let mut text = String::new();
-        (&mut file).take(MOST_BYTES).read_to_string(&mut text)?;
+        (&mut file).take(MAX_BYTES).read_to_string(&mut text)?;
         let mut totals: MetricTotals = serde_json::from_str(&text).unwrap_or_default();
         totals.add(run);
         let written = serde_json::to_vec(&totals)?;

@@ -22,7 +22,7 @@ use crate::store::tabs::jobs::JobsView;
 use crate::time::Timestamp;
 
 /// The latest runs that are kept while the pages are read.
-const MOST_KEPT: usize = 1_000;
+const MAX_RUNS: usize = 1_000;
 /// Triggers of runs that process nothing new: maintenance that writes through a run.
 const MAINTENANCE: [&str; 4] = ["prune", "reset", "fsck", "rollover"];
 /// The trigger of runs of past dates, in Runs. They say nothing about whether the job is late now.
@@ -54,7 +54,7 @@ pub struct LatestRuns {
     pub last_success: Option<SuccessfulRun>,
     /// Logical times with a successful run.
     pub done: BTreeSet<Timestamp>,
-    /// The latest runs by start and id, at most `MOST_KEPT`.
+    /// The latest runs by start and id, at most `MAX_RUNS`.
     latest: BTreeMap<(Timestamp, String), RunRow>,
 }
 
@@ -120,7 +120,7 @@ impl LatestRuns {
         }
         let length_ms = run.finished.map(|end| end.ms_since(run.started));
         self.latest.insert((run.started, run.id), RunRow { status: run.status, length_ms, row: at });
-        if self.latest.len() > MOST_KEPT {
+        if self.latest.len() > MAX_RUNS {
             self.latest.pop_first();
         }
     }
@@ -226,6 +226,6 @@ mod tests {
                 "status": "crashed"});
             runs.add_row(n + 2, |name| row.get(name));
         }
-        assert_eq!(runs.latest.len(), MOST_KEPT);
+        assert_eq!(runs.latest.len(), MAX_RUNS);
     }
 }

@@ -43,9 +43,9 @@ const COLUMNS: [&str; 7] = ["run", "job", "trigger", "scheduled_for", "started",
 /// What a run held back. The column came later than the others, and a tab without it still works.
 const HELD_COLUMN: &str = "held";
 /// Predecessors that are read for the last success.
-const MOST_PREDECESSORS: usize = 3;
+const MAX_PREDECESSORS: usize = 3;
 /// How often the state is looked for again while commits move it, and the pause between.
-const MOST_MOVES: u32 = 4;
+const MAX_MOVES: u32 = 4;
 const MOVED_PAUSE: Duration = Duration::from_millis(500);
 
 /// What `late` read of one job.
@@ -117,7 +117,7 @@ pub async fn read_history(
     let now = read_service_time(&sheet, clock);
     let (runs_tab, last_row) = (runs.tab, runs.last_row());
     runs.jobs = None;
-    for id in state.iter().flat_map(|state| &state.previous).take(MOST_PREDECESSORS) {
+    for id in state.iter().flat_map(|state| &state.previous).take(MAX_PREDECESSORS) {
         if runs.last_success.is_some() {
             break;
         }
@@ -183,7 +183,7 @@ async fn read_spreadsheet(
         };
         match read_once(sheet, clock, &metadata, &location, runs).await {
             Ok(state) => return Ok(Some(state)),
-            Err(LoadError::Stale(_)) if moves < MOST_MOVES => {
+            Err(LoadError::Stale(_)) if moves < MAX_MOVES => {
                 moves += 1;
                 clock.sleep(MOVED_PAUSE).await;
             }

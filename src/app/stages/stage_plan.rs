@@ -25,7 +25,7 @@ use crate::ledger::items::key::Key;
 use crate::rng::Rng;
 
 /// The folder of dead letters, beside the job file.
-const DEAD: &str = "dead";
+const DEAD_LETTER_FOLDER: &str = "dead";
 
 /// The standard input of a command, read when the command is about to run. The error is a clause.
 pub type ReadStdinFn = Arc<dyn Fn() -> BoxFuture<'static, Result<Option<StdinCopy>, String>> + Send + Sync>;
@@ -58,7 +58,7 @@ pub struct StageFolders {
 impl StageFolders {
     /// Returns the folders of a job file.
     pub fn from_job(settings: &Settings) -> Self {
-        Self { base: settings.path.parent().map(Path::to_owned), dead: DEAD.to_owned() }
+        Self { base: settings.path.parent().map(Path::to_owned), dead: DEAD_LETTER_FOLDER.to_owned() }
     }
 
     /// Returns the place of a path of the job file.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::syntax::duration::{FORMS, parse_duration};
 
 /// The shortest deadline of a run.
-const LEAST_DEADLINE: Duration = Duration::from_secs(3);
+const MIN_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Parses a length of time, as in a job file.
 pub fn parse_duration_arg(text: &str) -> Result<Duration, String> {
@@ -30,7 +30,7 @@ pub fn parse_deadline(text: &str) -> Result<Duration, String> {
     let deadline = parse_duration_arg(text)?;
     if deadline.is_zero() {
         Err("0 leaves no time to run; write a time such as 50m".to_owned())
-    } else if deadline < LEAST_DEADLINE {
+    } else if deadline < MIN_DEADLINE {
         Err("a run needs at least 3s to end well before its deadline".to_owned())
     } else {
         Ok(deadline)
@@ -67,7 +67,7 @@ mod tests {
     fn a_deadline_of_nothing_has_a_reason_of_its_own() {
         assert!(parse_deadline("0").is_err_and(|why| why.starts_with("0 leaves no time")));
         assert!(parse_deadline("2s").is_err_and(|why| why.contains("at least 3s")));
-        assert_eq!(parse_deadline("3"), Ok(LEAST_DEADLINE));
+        assert_eq!(parse_deadline("3"), Ok(MIN_DEADLINE));
     }
 
     #[test]

@@ -299,9 +299,9 @@ fn find_help(error: &AppError) -> Option<&'static str> {
 /// Returns the next step where a source can't be opened or read before the first record.
 fn find_start_help(error: &SourceError) -> Option<&'static str> {
     match error {
-        SourceError::Denied { .. } => Some(READABLE),
+        SourceError::Denied { .. } => Some(UNREADABLE_SOURCE_ADVICE),
         SourceError::Unavailable { .. } => Some(LOOK_AT_IT),
-        SourceError::Missing { .. } => Some(ELSEWHERE),
+        SourceError::Missing { .. } => Some(MISSING_SOURCE_ADVICE),
         _ => None,
     }
 }
@@ -310,13 +310,13 @@ fn find_start_help(error: &SourceError) -> Option<&'static str> {
 const NO_RECORD_PROCESSED: &str = "no record was processed; correct the source and run again";
 
 /// The next step when a file may not be read.
-const READABLE: &str = "name a file that this user may read";
+const UNREADABLE_SOURCE_ADVICE: &str = "name a file that this user may read";
 
 /// The next step when reading the source failed.
 const LOOK_AT_IT: &str = "check that another program can read it, then run again: it continues where it stopped";
 
 /// The next step when the source is not there.
-const ELSEWHERE: &str =
+const MISSING_SOURCE_ADVICE: &str =
     "correct the path: that of [source] starts at the job file's folder, that of --input where you are";
 
 /// Returns the next step after an error of the source in the middle of a run.

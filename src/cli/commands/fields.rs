@@ -9,7 +9,7 @@ use crate::port::source::HeaderRow;
 use crate::runner::queue::first_records::CommonCause;
 
 /// Names that are suggested at most.
-const MOST_NAMES: usize = 3;
+const MAX_NAMES: usize = 3;
 
 /// Returns help for a key or version that names a field which the header row lacks.
 pub fn explain_missing_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
@@ -119,7 +119,7 @@ fn find_similar_fields(path: &str, fields: &[String]) -> Vec<String> {
     };
     let mut names: Vec<String> = fields.iter().filter(is).cloned().collect();
     if !names.is_empty() {
-        return names.iter().take(MOST_NAMES).map(|name| as_jq(name)).collect();
+        return names.iter().take(MAX_NAMES).map(|name| as_jq(name)).collect();
     }
     let closest = find_closest_word(&wanted, fields.iter().map(String::as_str)).map(str::to_owned);
     for name in closest.into_iter().chain(fields.iter().filter(holds).cloned()) {
@@ -127,7 +127,7 @@ fn find_similar_fields(path: &str, fields: &[String]) -> Vec<String> {
             names.push(name);
         }
     }
-    names.iter().take(MOST_NAMES).map(|name| as_jq(name)).collect()
+    names.iter().take(MAX_NAMES).map(|name| as_jq(name)).collect()
 }
 
 /// Returns a field's name as jq.

@@ -95,8 +95,7 @@ pub async fn run_job(context: CommandContext<'_>, args: &RunArgs, mut order: Run
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
     let events = observers.make_event_sink();
     let start = FailedStart::new(&settings, &request, alerting.as_ref(), (&clock, &rng));
-    let running =
-        Box::pin(run(&settings, request, Arc::clone(&clock), rng, events, stop).instrument(observers.span()));
+    let running = Box::pin(run(&settings, request, Arc::clone(&clock), rng, events, stop).instrument(observers.span()));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,

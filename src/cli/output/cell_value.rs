@@ -38,8 +38,8 @@ pub fn format_value(value: &Value) -> String {
 /// Returns a whole number without a fraction.
 #[expect(clippy::cast_possible_truncation, reason = "whole numbers up to 2^53 are exact in both types")]
 fn convert_number(number: f64) -> Value {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if number.fract() == 0.0 && number.abs() <= EXACT { (number as i64).into() } else { number.into() }
+    const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= MAX_EXACT_INTEGER { (number as i64).into() } else { number.into() }
 }
 
 fn format_day(days: f64) -> String {

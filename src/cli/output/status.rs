@@ -221,7 +221,7 @@ fn format_failures(failures: FailureCounts) -> String {
 }
 
 /// A run that ends more than this after now, in milliseconds, was timed by another clock.
-const AHEAD_MS: u64 = 60_000;
+const CLOCK_TOLERANCE_MS: u64 = 60_000;
 
 fn format_last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
     let verdict = format!("{} {}", choose_status_symbol(run.status), run.status.as_str());
@@ -236,7 +236,7 @@ fn format_last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
     };
     // The run's times come from the clock of the machine that it ran on.
     let when = |at: Timestamp| {
-        let ahead = at.ms_since(now) > AHEAD_MS;
+        let ahead = at.ms_since(now) > CLOCK_TOLERANCE_MS;
         if ahead {
             format!("at {at} by a clock ahead of this one")
         } else {

@@ -21,7 +21,7 @@ use crate::known_secrets::hide_secrets;
 use crate::private_files;
 
 /// Files that are kept, today's included.
-const KEPT: usize = 14;
+const KEPT_FILES: usize = 14;
 /// Characters of a date, `2026-11-29`.
 const DATE_CHARS: usize = 10;
 
@@ -108,7 +108,7 @@ impl LogFile {
         };
         let mut ours: Vec<String> = names.filter(is_ours).collect();
         ours.sort();
-        ours.truncate(ours.len().saturating_sub(KEPT));
+        ours.truncate(ours.len().saturating_sub(KEPT_FILES));
         for name in ours {
             let _ = std::fs::remove_file(folder.join(name));
         }

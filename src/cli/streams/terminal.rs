@@ -25,9 +25,9 @@ pub enum ColorChoice {
 }
 
 /// The width where no terminal reports one, in columns.
-const PLAIN_WIDTH: usize = 100;
+const DEFAULT_WIDTH: usize = 100;
 /// The least width of a table, in columns.
-const LEAST_WIDTH: usize = 40;
+const MIN_WIDTH: usize = 40;
 
 /// A reader of environment variables.
 pub type TerminalEnvironment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -53,8 +53,8 @@ impl Terminal {
                 ColorChoice::Auto => is_terminal && env("TERM").as_deref() != Some("dumb"),
             };
             let from_env = env("COLUMNS").and_then(|text| text.trim().parse().ok());
-            let width = from_env.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(PLAIN_WIDTH);
-            OutputStyle { is_terminal, has_colour: colour, width: width.max(LEAST_WIDTH) }
+            let width = from_env.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(DEFAULT_WIDTH);
+            OutputStyle { is_terminal, has_colour: colour, width: width.max(MIN_WIDTH) }
         };
         let out = manner(io::stdout().is_terminal(), Table::new().width());
         let err = manner(io::stderr().is_terminal(), Table::new().use_stderr().width());

@@ -19,16 +19,20 @@ pub const CREDENTIALS_JSON: &str = "SHEETKEEP_CREDENTIALS_JSON";
 pub const API_URL: &str = "SHEETKEEP_API_URL";
 /// The environment variable with an incoming webhook of Slack; failures are reported there.
 pub const SLACK_WEBHOOK: &str = "SLACK_WEBHOOK_URL";
+/// The environment variable with the log levels.
+pub const LOG: &str = "SHEETKEEP_LOG";
+/// The environment variable with the format of the log lines.
+pub const LOG_FORMAT: &str = "SHEETKEEP_LOG_FORMAT";
 /// The environment variable with the token of a planned service; the name is reserved.
 const SERVE_TOKEN: &str = "SHEETKEEP_SERVE_TOKEN";
 
 /// The prefix of all names of this program.
 const PREFIX: &str = "SHEETKEEP_";
 /// Names that users set, and that are suggested.
-pub(crate) const SETTINGS: [&str; 7] =
-    [SPREADSHEET, CREDENTIALS_PATH, CREDENTIALS_JSON, API_URL, "SHEETKEEP_LOG", "SHEETKEEP_LOG_FORMAT", SERVE_TOKEN];
+pub(crate) const SETTING_VARIABLES: [&str; 7] =
+    [SPREADSHEET, CREDENTIALS_PATH, CREDENTIALS_JSON, API_URL, LOG, LOG_FORMAT, SERVE_TOKEN];
 /// Names that a step's program gets; it may run this program in turn.
-const OF_STEPS: [&str; 14] = [
+const STEP_VARIABLES: [&str; 14] = [
     "SHEETKEEP_JOB",
     "SHEETKEEP_STEP",
     "SHEETKEEP_KEY",
@@ -45,12 +49,12 @@ const OF_STEPS: [&str; 14] = [
     SCHEDULED_FOR,
 ];
 /// Names that this program's tests use.
-const OF_TESTS: [&str; 4] =
+const TEST_VARIABLES: [&str; 4] =
     ["SHEETKEEP_FAILPOINT", "SHEETKEEP_FUZZ_SECONDS", "SHEETKEEP_LIVE_SPREADSHEET_ID", "SHEETKEEP_TEST_PROXY"];
 /// Names whose misspellings are errors even without this program's prefix.
-const NEARLY: [&str; 4] = [SPREADSHEET, CREDENTIALS_JSON, API_URL, CREDENTIALS_PATH];
+const NAMES_WITHOUT_PREFIX: [&str; 4] = [SPREADSHEET, CREDENTIALS_JSON, API_URL, CREDENTIALS_PATH];
 /// Variables that hold a key, or lead to one; no job file needs them.
-pub(crate) const OF_KEYS: [&str; 7] = [
+pub(crate) const SECRET_VARIABLES: [&str; 7] = [
     CREDENTIALS_JSON,
     CREDENTIALS_PATH,
     SERVE_TOKEN,
@@ -60,7 +64,7 @@ pub(crate) const OF_KEYS: [&str; 7] = [
     "GCP_SA_KEY",
 ];
 /// Edits by which a misspelling differs at most.
-const NEAR: usize = 2;
+const MAX_EDITS: usize = 2;
 
 /// The relation of a name to this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,18 +79,18 @@ pub(crate) enum VariableKind {
 
 /// Returns what an environment variable of this name is to this program.
 pub(crate) fn classify_name(name: &str) -> VariableKind {
-    let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
+    let known = || SETTING_VARIABLES.iter().chain(&STEP_VARIABLES).chain(&TEST_VARIABLES).copied();
     let upper = name.to_uppercase().replace('-', "_");
     if known().any(|known| known == name) || is_of_a_cluster(name) {
         return VariableKind::Known;
     }
-    if let Some(near) = NEARLY.into_iter().find(|known| osa_distance(&upper, known) <= NEAR) {
+    if let Some(near) = NAMES_WITHOUT_PREFIX.into_iter().find(|known| osa_distance(&upper, known) <= MAX_EDITS) {
         return VariableKind::Misspelt(near);
     }
     if !upper.starts_with(PREFIX) {
         return VariableKind::Known;
     }
-    let close = find_closest_word(&upper, known().filter(|name| !OF_TESTS.contains(name)));
+    let close = find_closest_word(&upper, known().filter(|name| !TEST_VARIABLES.contains(name)));
     close.or_else(|| find_nearest_setting(&upper)).map_or(VariableKind::Unknown, VariableKind::Misspelt)
 }
 
@@ -100,7 +104,7 @@ fn is_of_a_cluster(name: &str) -> bool {
 
 /// Returns the nearest setting, if at least half of the text after the prefix is the same.
 fn find_nearest_setting(name: &str) -> Option<&'static str> {
-    let (distance, suggestion) = SETTINGS.into_iter().map(|known| (osa_distance(name, known), known)).min()?;
+    let (distance, suggestion) = SETTING_VARIABLES.into_iter().map(|known| (osa_distance(name, known), known)).min()?;
     let longer = name.len().max(suggestion.len()).saturating_sub(PREFIX.len());
     (distance <= longer / 2).then_some(suggestion)
 }

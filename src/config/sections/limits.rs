@@ -14,7 +14,7 @@ use crate::sheets_client::calls::quota::{CallRates, DEFAULT_PER_MINUTE};
 const HOUR: u64 = 3_600_000;
 
 /// The most calls per minute that a job may set; no quota of Google's is larger.
-const MOST_PER_MINUTE: u64 = 100_000;
+const MAX_CALLS_PER_MINUTE: u64 = 100_000;
 
 /// How often results are committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub(crate) fn read_retry(reader: &mut ValueReader<'_>, raw: Option<&RetrySection
 
 pub(crate) fn read_pacing(reader: &mut ValueReader<'_>, raw: Option<&QuotaSection>) -> CallRates {
     let mut per_minute = |at: Option<&Located<i64>>, key| {
-        let limit = at.and_then(|at| reader.read_whole_number(at, key, 1..=MOST_PER_MINUTE));
+        let limit = at.and_then(|at| reader.read_whole_number(at, key, 1..=MAX_CALLS_PER_MINUTE));
         Some(limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(DEFAULT_PER_MINUTE))
     };
     CallRates {

@@ -8,14 +8,14 @@ use crate::config::problem::ConfigProblem;
 use crate::config::value_reader::ValueReader;
 use crate::sheets_client::transport::proxy::{Proxies, Proxy};
 
-/// The variable that marks a CGI program. In one, `HTTP_PROXY` is a header of the request:
+/// This variable is set in a CGI program. In one, `HTTP_PROXY` is a header of the request:
 /// <https://httpoxy.org>.
-const CGI: &str = "REQUEST_METHOD";
+const CGI_VARIABLE: &str = "REQUEST_METHOD";
 
 /// Reads the proxies of the environment; adds a problem for each invalid value.
 pub(crate) fn read_proxies(reader: &mut ValueReader<'_>) -> Proxies {
     let environment = reader.environment;
-    let of_http: &[&str] = match environment.find(CGI) {
+    let of_http: &[&str] = match environment.find(CGI_VARIABLE) {
         Some(found) if !found.is_in_file => &["http_proxy"],
         _ => &["http_proxy", "HTTP_PROXY"],
     };

@@ -18,7 +18,7 @@ use crate::schedule::zone::parse_zone;
 const HOUR: u64 = 3_600_000;
 const DAY: u64 = 24 * HOUR;
 /// The most occurrences that `run_all` may catch up with.
-const MOST_CAUGHT_UP: u32 = 1_000;
+const MAX_CAUGHT_UP: u32 = 1_000;
 
 /// Reads the schedule. `None` without one, or with a problem.
 pub(crate) fn read_schedule(
@@ -113,7 +113,7 @@ fn read_ready_time(reader: &mut ValueReader<'_>, raw: &ScheduleSection) -> Optio
 fn read_misfire(reader: &mut ValueReader<'_>, at: &Located<String>) -> Option<MisfirePolicy> {
     let text = reader.read_non_empty(at, "schedule.misfire")?;
     let most = text.strip_prefix("run_all(").and_then(|rest| rest.strip_suffix(')'));
-    let most = most.and_then(|max| max.parse().ok()).filter(|max| (1..=MOST_CAUGHT_UP).contains(max));
+    let most = most.and_then(|max| max.parse().ok()).filter(|max| (1..=MAX_CAUGHT_UP).contains(max));
     match (text.as_str(), most) {
         ("skip", _) => Some(MisfirePolicy::Skip),
         ("run_once", _) => Some(MisfirePolicy::RunOnce),

@@ -17,7 +17,7 @@ use crate::config::syntax::located::{Located, LocatedText};
 /// A column: the word of its type, or a table with format and zone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnDeclaration {
-    /// The word of the type, such as `number`; `auto` if there is none.
+    /// The name of the type, such as `number`; `auto` if there is none.
     pub(crate) kind: Option<LocatedText>,
     /// The form of its numbers, dates, times or durations, as spreadsheets write it, such as `#,##0.00`.
     pub(crate) format: Option<LocatedText>,

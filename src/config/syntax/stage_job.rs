@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use crate::config::problem::ConfigProblem;
 
 /// The sections about records, which a job of stages can't have.
-const OF_RECORDS: [&str; 5] = ["source", "item", "step", "expect", "jq"];
+const RECORD_SECTIONS: [&str; 5] = ["source", "item", "step", "expect", "jq"];
 
 /// Completes a job of stages, and returns what it can't have. Other jobs stay as they are.
 pub(crate) fn complete_stage_job(table: &mut Spanned<DeTable<'_>>) -> Vec<ConfigProblem> {
@@ -20,7 +20,7 @@ pub(crate) fn complete_stage_job(table: &mut Spanned<DeTable<'_>>) -> Vec<Config
         return Vec::new();
     }
     let mut problems = Vec::new();
-    for name in OF_RECORDS {
+    for name in RECORD_SECTIONS {
         if let Some(value) = table.remove(name) {
             let problem = ConfigProblem::new_at(
                 value.span(),

@@ -107,7 +107,7 @@ impl CommitDriver {
                 Err(error) => error,
             };
             *last = LastError {
-                why: error.to_string(),
+                why: error.describe_cause(),
                 fault: error.final_fault(),
                 is_proxy_error: error.is_proxy_error(),
             };

@@ -31,7 +31,7 @@ pub(super) async fn describe_halt(
 }
 
 /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
-/// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
+/// fix. If users changed tabs between each load and the batch, both were right when they were made. Only such
 /// conflicts make a store return `CommitPart::Layout` repeatedly.
 async fn describe_refusal(store: &dyn Store, part: CommitPart, why: String) -> RunError {
     let loaded = store.load().await;

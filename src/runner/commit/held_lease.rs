@@ -13,11 +13,11 @@ use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
 
-/// How long the source's question waits for the head.
+/// How long the check of the lease for the source waits for the head.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Committer {
-    /// Invariant 5: after the validity window, the head is read before anything is drafted.
+    /// Invariant 5 of `ledger`: after the validity window, the head is read before anything is drafted.
     pub async fn ensure_lease_valid(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
         let now_ms = self.now_ms();
         if !self.chain.has_claimed() || self.lease_validity.is_valid(now_ms) {

@@ -2,7 +2,7 @@
 //! out.
 //!
 //! In scope: which of the run's own work the load contains, what is drafted again.
-//! Out of scope: when to reload (`runner::commit::committer`).
+//! Out of scope: when to reload (`runner::commit::commit_end`, `held_lease` beside it).
 
 use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, ItemResult};

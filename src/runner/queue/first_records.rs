@@ -2,7 +2,7 @@
 //! fail for one cause, the run stops. Otherwise a wrong delimiter or a renamed field would fill
 //! Failures with a row per record, and once those are exhausted, runs would succeed.
 //!
-//! In scope: which records are evidence, what one cause is, the failures that are held.
+//! In scope: which records are evidence, what one cause is, the failures that are deferred.
 //! Out of scope: the stop itself (`runner::run_loop`).
 
 use serde_json::Value;
@@ -57,7 +57,7 @@ pub struct FirstRecords {
     is_watching: bool,
     records: u64,
     cause: Option<CommonCause>,
-    held: Vec<PendingItem>,
+    deferred: Vec<PendingItem>,
     unwritten: u64,
     ended_by: Option<CommonCause>,
 }
@@ -146,23 +146,23 @@ impl FirstRecords {
     }
 
     /// Holds a failure while its cause may be common; returns it if it need not wait.
-    pub fn hold_failure(&mut self, waiting: PendingItem) -> Option<PendingItem> {
+    pub fn defer_failure(&mut self, waiting: PendingItem) -> Option<PendingItem> {
         if self.is_over {
             return Some(waiting);
         }
-        self.held.push(waiting);
+        self.deferred.push(waiting);
         None
     }
 
-    /// Returns the held failures, once the watch is over.
-    pub fn take_released(&mut self) -> Vec<PendingItem> {
-        if self.is_over { std::mem::take(&mut self.held) } else { Vec::new() }
+    /// Returns the deferred failures, once the watch is over.
+    pub fn take_deferred(&mut self) -> Vec<PendingItem> {
+        if self.is_over { std::mem::take(&mut self.deferred) } else { Vec::new() }
     }
 
-    /// Drops the held failures, which are not written.
-    pub fn drop_held(&mut self) {
+    /// Drops the deferred failures, which are not written.
+    pub fn drop_deferred(&mut self) {
         self.is_over = true;
-        self.unwritten += std::mem::take(&mut self.held).len() as u64;
+        self.unwritten += std::mem::take(&mut self.deferred).len() as u64;
     }
 
     /// Returns the number of failures that were not written.

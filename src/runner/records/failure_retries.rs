@@ -14,7 +14,7 @@ use crate::runner::records::intake::{FailedItem, Intake, IntakeResult};
 use crate::time::Timestamp;
 
 /// The error text of a requested retry after the source has yielded another version of the key.
-const REPLACED_BY_VERSION: &str = "over: the source has another version of it by now, and that one counts";
+const REPLACED_BY_VERSION_ERROR: &str = "over: the source has another version of it by now, and that one counts";
 
 impl Intake {
     /// Takes a failure to retry, to skip, or to answer; `again` is its kept record, identified
@@ -41,7 +41,7 @@ impl Intake {
                     return IntakeResult::Skip;
                 }
                 // The source's present version of it is done already.
-                let over = Failure { error: REPLACED_BY_VERSION.to_owned(), ..failure };
+                let over = Failure { error: REPLACED_BY_VERSION_ERROR.to_owned(), ..failure };
                 IntakeResult::Pending(self.keep_failure(over, FailureState::Recovered, now))
             }
             asked => self.try_again(StoredFailure { failure, is_edited, row }, again, asked.is_some(), now),
@@ -117,7 +117,7 @@ impl Intake {
 }
 
 /// What to do about a kept record that is a line of a table, or other bytes that are not JSON.
-const WITHOUT_JSON: &str = "; what is kept of it is not JSON, so it can't be retried from there; correct it in the \
+const NOT_JSON_ADVICE: &str = "; what is kept of it is not JSON, so it can't be retried from there; correct it in the \
      source and close this with failures skip; or write the record into payload as a JSON object";
 
 /// Returns the error of a requested retry whose kept record is not JSON. It is the one that the
@@ -126,5 +126,5 @@ fn explain_missing_json(earlier: &str, error: &str, is_edited: bool) -> String {
     if is_edited {
         return format!("{error}; write the corrected record as a JSON object, such as {{\"id\": \"1\"}}");
     }
-    format!("{}{WITHOUT_JSON}", earlier.strip_suffix(WITHOUT_JSON).unwrap_or(earlier))
+    format!("{}{NOT_JSON_ADVICE}", earlier.strip_suffix(NOT_JSON_ADVICE).unwrap_or(earlier))
 }

@@ -18,7 +18,7 @@ use crate::runner::shutdown::StopReason;
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(6);
 
 /// What a run does first when it has to stop.
-const FINISHING: &str = "finishing the items in progress";
+const FINISHING_ITEMS: &str = "finishing the items in progress";
 
 impl RunLoop {
     pub(super) fn on_stop_requested(&mut self) {
@@ -37,7 +37,7 @@ impl RunLoop {
             _ => "",
         };
         let why = reason.map_or("a request", StopReason::as_str).to_owned();
-        self.emit(Event::Stopping { why, what: format!("{FINISHING}{way_out}") });
+        self.emit(Event::Stopping { why, what: format!("{FINISHING_ITEMS}{way_out}") });
     }
 
     /// Returns whether the source failed after a signal. Ctrl-C also ends the program that writes
@@ -74,7 +74,7 @@ impl RunLoop {
             return;
         }
         self.stop_intake();
-        self.emit(Event::Stopping { why: machine_error.why.clone(), what: FINISHING.to_owned() });
+        self.emit(Event::Stopping { why: machine_error.why.clone(), what: FINISHING_ITEMS.to_owned() });
         self.machine_error = Some(machine_error);
     }
 

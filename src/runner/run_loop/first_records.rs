@@ -1,7 +1,7 @@
-//! The run loop's part for the first records of a source. It holds their failures until one record
+//! The run loop's part for the first records of a source. It defers their failures until one record
 //! shows that the source fits the job. It stops the run if all of them fail for one cause.
 //!
-//! In scope: what is held, what is written later, the stop. Out of scope: what counts as evidence
+//! In scope: what is deferred, what is written later, the stop. Out of scope: what counts as evidence
 //! (`runner::queue::first_records`).
 
 use crate::ledger::commit::changes::ItemResult;
@@ -13,27 +13,27 @@ use crate::runner::run_loop::RunLoop;
 const NO_RECORD: &str = "the source has no record: check that the program that writes it has finished";
 
 impl RunLoop {
-    /// Queues a result for a commit. A failure among the first records is held until it is clear
+    /// Queues a result for a commit. A failure among the first records is deferred until it is clear
     /// whether all of them fail.
-    pub(super) fn enqueue(&mut self, waiting: PendingItem, may_be_held: bool) {
-        let may_be_held = may_be_held && matches!(waiting.settled, ItemResult::Failed(_));
-        let waiting = if may_be_held { self.intake.first_records.hold_failure(waiting) } else { Some(waiting) };
-        self.release_held_items();
+    pub(super) fn enqueue(&mut self, waiting: PendingItem, may_be_deferred: bool) {
+        let may_be_deferred = may_be_deferred && matches!(waiting.settled, ItemResult::Failed(_));
+        let waiting = if may_be_deferred { self.intake.first_records.defer_failure(waiting) } else { Some(waiting) };
+        self.queue_deferred_items();
         if let Some(waiting) = waiting {
             self.queue.push(waiting, self.clock.monotonic_ms());
         }
     }
 
-    fn release_held_items(&mut self) {
-        for held in self.intake.first_records.take_released() {
-            self.queue.push(held, self.clock.monotonic_ms());
+    fn queue_deferred_items(&mut self) {
+        for deferred in self.intake.first_records.take_deferred() {
+            self.queue.push(deferred, self.clock.monotonic_ms());
         }
     }
 
-    /// Lets the held failures be written: no further record can show that job and input fit.
+    /// Lets the deferred failures be written: no further record can show that job and input fit.
     pub(super) fn release_first_records(&mut self) {
         self.intake.first_records.end();
-        self.release_held_items();
+        self.queue_deferred_items();
     }
 
     /// Stops the run if all of the first records fail for one cause.
@@ -41,12 +41,12 @@ impl RunLoop {
         let Some(mut cause) = self.intake.first_records.find_common_cause().cloned() else { return };
         cause.is_program = self.executor.runs_program(&cause.step);
         self.intake.first_records.end_by(cause);
-        self.drop_held_items();
+        self.drop_deferred_items();
         self.stop_intake();
     }
 
-    fn drop_held_items(&mut self) {
-        self.intake.first_records.drop_held();
+    fn drop_deferred_items(&mut self) {
+        self.intake.first_records.drop_deferred();
     }
 
     /// Handles the end of the source.
@@ -57,7 +57,7 @@ impl RunLoop {
             self.committer.warnings.forget_warning(NO_RECORD);
         }
         if let Some(error) = self.intake.first_records.find_source_refusal() {
-            self.drop_held_items();
+            self.drop_deferred_items();
             self.source_error = Some(error);
             self.inputs = None;
         }

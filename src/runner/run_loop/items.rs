@@ -93,9 +93,9 @@ impl RunLoop {
         // Results of programs are written in any case, so that the attempt is counted.
         let is_of_source = steps_outcome.item.again.is_none() && self.config.retrying.reads_source();
         self.intake.first_records.watch_next(is_of_source);
-        let may_be_held = is_of_source && !self.executor.has_outside_effects();
+        let may_be_deferred = is_of_source && !self.executor.has_outside_effects();
         if let Some(waiting) = self.intake.on_steps_done(steps_outcome, self.committer.service_time()) {
-            self.enqueue(waiting, may_be_held);
+            self.enqueue(waiting, may_be_deferred);
         }
         self.check_first_records();
         self.report_slow_progress();

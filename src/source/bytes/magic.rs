@@ -9,13 +9,13 @@ use crate::source::bytes::encoding::TextEncoding;
 /// Maximum number of bytes that are examined.
 pub(crate) const HEAD_BYTES: usize = 8 << 10;
 
-const SAVE_AS_CSV: &str = "open it, save the sheet as CSV UTF-8, and name that file as csv below [source]";
-const SAVE_AS_XLSX: &str =
+const SAVE_AS_CSV_ADVICE: &str = "open it, save the sheet as CSV UTF-8, and name that file as csv below [source]";
+const SAVE_AS_XLSX_ADVICE: &str =
     "open it, save it as .xlsx without a password or as CSV UTF-8, and name that file below [source]";
 const NAME_AS_XLSX: &str = "name it as xlsx below [source], with its tab as sheet";
 
 /// First bytes that identify a format.
-const MAGIC: [(&[u8], &str, &str); 12] = [
+const FILE_SIGNATURES: [(&[u8], &str, &str); 12] = [
     (b"\x1f\x8b", "gzip-compressed data", "unpack it first: gunzip -c FILE | sheetkeep run JOB.toml --input -"),
     (b"BZh", "bzip2-compressed data", "unpack it first: bunzip2 -c FILE | sheetkeep run JOB.toml --input -"),
     (b"\xfd7zXZ\0", "xz-compressed data", "unpack it first: xz -dc FILE | sheetkeep run JOB.toml --input -"),
@@ -24,7 +24,7 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         "an old Excel or Office file (.xls), or a workbook with a password",
-        SAVE_AS_XLSX,
+        SAVE_AS_XLSX_ADVICE,
     ),
     (b"%PDF-", "a PDF document", ANOTHER_FILE),
     (b"PAR1", "a Parquet file", "write it as CSV or JSON lines first, and name that file"),
@@ -44,7 +44,9 @@ pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEnco
     if head.starts_with(b"PK\x03\x04") {
         return if kind == ContentKind::Xlsx { recognize_other_archive(head) } else { Some(recognize_archive(head)) };
     }
-    if let Some((_, what, advice)) = MAGIC.iter().find(|(magic, ..)| head.starts_with(magic) && has_more(head, magic)) {
+    if let Some((_, what, advice)) =
+        FILE_SIGNATURES.iter().find(|(magic, ..)| head.starts_with(magic) && has_more(head, magic))
+    {
         return Some(ContentGuess::new(*what, *advice));
     }
     if kind == ContentKind::Xlsx {
@@ -82,7 +84,7 @@ fn has_more(head: &[u8], magic: &[u8]) -> bool {
 fn recognize_archive(head: &[u8]) -> ContentGuess {
     let has = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
     if has(b"opendocument.spreadsheet") {
-        ContentGuess::new("a LibreOffice spreadsheet (.ods)", SAVE_AS_CSV)
+        ContentGuess::new("a LibreOffice spreadsheet (.ods)", SAVE_AS_CSV_ADVICE)
     } else if has(b"xl/") {
         ContentGuess::new("an Excel workbook (.xlsx)", NAME_AS_XLSX)
     } else if has(b"word/") || has(b"ppt/") {

@@ -155,7 +155,7 @@ impl Sample {
 
 fn count_quotes(bytes: &[u8]) -> usize {
     #[cfg(test)]
-    tests::EXAMINED.set(tests::EXAMINED.get() + bytes.len());
+    tests::EXAMINED_BYTES.set(tests::EXAMINED_BYTES.get() + bytes.len());
     memchr_iter(b'"', bytes).count()
 }
 
@@ -250,17 +250,17 @@ mod tests {
 
     thread_local! {
         /// Bytes in which quotes were looked for.
-        pub(super) static EXAMINED: Cell<usize> = const { Cell::new(0) };
+        pub(super) static EXAMINED_BYTES: Cell<usize> = const { Cell::new(0) };
     }
 
     #[test]
     fn a_quote_never_closed_costs_few_passes_over_the_sample() {
         let text = format!("\"{}", "a,b;c\n".repeat(MAX_SAMPLE_BYTES / 6));
-        EXAMINED.set(0);
+        EXAMINED_BYTES.set(0);
         let found = choose(&mut DrippingReader(text.as_bytes(), 1 << 13), Delimiter::Unset);
         assert!(found.is_ok_and(|found| found.delimiter == b','));
         // Each read of 8 KiB looks at what is there so far, for the header row and for the sample.
-        let passes = EXAMINED.get() / MAX_SAMPLE_BYTES;
+        let passes = EXAMINED_BYTES.get() / MAX_SAMPLE_BYTES;
         assert!((1..=2 * (MAX_SAMPLE_BYTES >> 13)).contains(&passes), "{passes}");
     }
 

@@ -11,7 +11,7 @@ use crate::port::source::BadRecord;
 use crate::source::path_selection::RecordDepth;
 
 /// Characters that are shown on each side of a damaged place.
-const SHOWN: usize = 12;
+const SHOWN_CHARS: usize = 12;
 
 /// Why a text is not a record.
 #[derive(Debug)]
@@ -79,8 +79,8 @@ fn end_of(text: &str) -> (usize, usize) {
 /// Returns the part of the text around a place, as an addition to a message.
 fn quote_text_near(text: &str, at: usize) -> String {
     let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
-    let before: Vec<char> = before.chars().rev().take(SHOWN).collect();
-    let shown: String = before.iter().rev().copied().chain(after.chars().take(SHOWN)).collect();
+    let before: Vec<char> = before.chars().rev().take(SHOWN_CHARS).collect();
+    let shown: String = before.iter().rev().copied().chain(after.chars().take(SHOWN_CHARS)).collect();
     let shown = shown.trim();
     if shown.is_empty() { String::new() } else { format!(" near {shown:?}") }
 }

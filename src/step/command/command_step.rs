@@ -43,7 +43,7 @@ const MAX_OUTPUT_BYTES: usize = 16 << 20;
 /// Bytes of standard error that are read; its last line is reported.
 const MAX_STDERR_BYTES: usize = 64 << 10;
 /// Time between the request to end (SIGTERM) and the kill (SIGKILL).
-const GRACE: Duration = Duration::from_secs(5);
+const KILL_DELAY: Duration = Duration::from_secs(5);
 /// How long to wait for output after the program has ended, if a process that it started keeps its
 /// pipes open.
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
@@ -239,7 +239,7 @@ async fn end_group(group: &mut ProcessGroup, child: &mut Child, clock: &dyn Cloc
     let leader_end = async {
         let _status = child.wait().await;
     };
-    group.end(leader_end, GRACE, clock).await;
+    group.end(leader_end, KILL_DELAY, clock).await;
     let _status = child.wait().await;
 }
 

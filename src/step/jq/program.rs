@@ -35,7 +35,7 @@ pub const MAX_OUTPUTS: usize = 10_000;
 const MESSAGE_CHARS: usize = 300;
 
 /// The name under which an expression is compiled.
-const MAIN: &str = "__main";
+const MAIN_FUNCTION: &str = "__main";
 
 /// Maximum number of values that an expression may yield for a whole document.
 pub const MAX_DOCUMENT_OUTPUTS: usize = 10_000_000;
@@ -97,9 +97,9 @@ impl Program {
         let term = load::parse(source, |parser| parser.term()).ok_or_else(|| describe_non_expression(source))?;
         // A deep expression needs the worker's stack.
         let cost = if nesting.is_shallow() { bound_cost(&term) } else { None };
-        let main = Def { name: MAIN, args: Vec::new(), body: rewrite::rewrite_term(term) };
+        let main = Def { name: MAIN_FUNCTION, args: Vec::new(), body: rewrite::rewrite_term(term) };
         let modules = Loader::new(list_definitions().chain([main]))
-            .load(&arena, File { code: MAIN, path: () })
+            .load(&arena, File { code: MAIN_FUNCTION, path: () })
             .map_err(|errors| load_error(source, &errors))?;
         let filter = Compiler::default()
             .with_funs(list_native_filters())

@@ -6,12 +6,12 @@
 use serde_json::Value;
 
 /// Bytes before the payload of a frame.
-const HEAD: usize = 5;
+const FRAME_HEADER_BYTES: usize = 5;
 /// Maximum length of a frame, in bytes.
 const MAX_FRAME: usize = 1 << 30;
 
 /// The worker is ready.
-pub(crate) const READY: u8 = b'r';
+pub(crate) const READY_FRAME: u8 = b'r';
 /// An expression. Its number is the count of the expressions before it.
 pub(crate) const EXPRESSION: u8 = b'x';
 /// An evaluation: the number of its expression, the maximum number of values, the memory limit, and
@@ -27,7 +27,7 @@ pub(crate) fn put_frame(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<
     let start = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, kind]);
     fill(out);
-    let length = u32::try_from(out.len() - start - HEAD).unwrap_or(u32::MAX);
+    let length = u32::try_from(out.len() - start - FRAME_HEADER_BYTES).unwrap_or(u32::MAX);
     if let Some(head) = out.get_mut(start..start + 4) {
         head.copy_from_slice(&length.to_le_bytes());
     }
@@ -50,7 +50,7 @@ pub(crate) fn parse_frame(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Frame
         return Err(FrameError);
     }
     let Some((kind, rest)) = after.split_first() else { return Ok(None) };
-    Ok(rest.get(..length).map(|rest| (*kind, rest, HEAD + length)))
+    Ok(rest.get(..length).map(|rest| (*kind, rest, FRAME_HEADER_BYTES + length)))
 }
 
 /// The other side violated the protocol.

@@ -15,7 +15,7 @@ use std::thread;
 
 use crate::step::jq::program::Program;
 use crate::step::worker::frame::{
-    EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, parse_u32, parse_u64, put_frame, put_value,
+    EVALUATION, EXPRESSION, FAILURE, READY_FRAME, VALUES, parse_frame, parse_u32, parse_u64, put_frame, put_value,
 };
 
 /// The command-line argument that makes a process a worker.
@@ -81,7 +81,7 @@ fn answer_frames(frames: &Receiver<ReceivedFrame>, answers: &SyncSender<Vec<u8>>
     let mut programs = Vec::new();
     let mut limited = 0;
     let mut out = Vec::new();
-    put_frame(&mut out, READY, |_| {});
+    put_frame(&mut out, READY_FRAME, |_| {});
     while answers.send(std::mem::take(&mut out)).is_ok() {
         let Ok((kind, rest)) = frames.recv() else { return };
         match kind {

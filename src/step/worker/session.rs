@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::machine::MachineError;
 use crate::port::evaluator::{Evaluation, EvaluationBounds, EvaluationError};
 use crate::step::worker::frame::{
-    EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, parse_values, put_frame, put_json,
+    EVALUATION, EXPRESSION, FAILURE, READY_FRAME, VALUES, parse_frame, parse_values, put_frame, put_json,
 };
 use crate::step::worker::launch::start;
 use crate::step::worker::serve::NO_THREAD;
@@ -115,7 +115,7 @@ impl WorkerSession {
     async fn wait_until_ready(&mut self) -> Result<(), String> {
         loop {
             match parse_frame(&self.unread) {
-                Ok(Some((READY, _, length))) => {
+                Ok(Some((READY_FRAME, _, length))) => {
                     self.unread.drain(..length);
                     return Ok(());
                 }

@@ -39,7 +39,7 @@ impl fmt::Debug for Workers {
 
 impl Workers {
     /// Creates workers that are this program itself, which was started from `started`. Its `main`
-    /// must call `step::worker::serve` if the first argument is the word of a worker. Must be
+    /// must call `step::worker::serve` if the first argument is `WORKER_ARGUMENT`. Must be
     /// called within a runtime.
     pub fn from_own_program(started: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self::with_program(find_own_program(started), clock)

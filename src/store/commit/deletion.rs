@@ -41,11 +41,11 @@ pub const MARGIN: u32 = 3;
 const EXTRA_COLUMNS: u32 = 16;
 /// Maximum width of a tab from which rows are deleted. A wider tab leaves no columns for the undo
 /// log.
-pub const MOST_COLUMNS: u32 = 18_278 - EXTRA_COLUMNS - MARGIN;
+pub const MAX_COLUMNS: u32 = 18_278 - EXTRA_COLUMNS - MARGIN;
 /// The scratch row with the header of the first tab, 0-based.
 pub const HEADERS: u32 = STATE_ROWS + 1;
 /// The first scratch row with a deleted row.
-pub const FIRST: u32 = HEADERS + 4;
+pub const FIRST_DELETED_ROW: u32 = HEADERS + 4;
 /// The tag at the start of this undo log.
 pub const SCRATCH_TAG: &str = "removed";
 /// The hash column's text for a row that was blank.
@@ -78,7 +78,7 @@ pub struct RowDeletionBatch {
     head: HeadId,
     /// Sorted by tab and row, with row numbers as read.
     seen: Vec<RowDeletion>,
-    /// The same rows, with current row numbers.
+    /// The rows of `seen`, with current row numbers.
     rows: Vec<RowDeletion>,
     /// Columns that the state tab needs.
     columns: u32,
@@ -100,7 +100,7 @@ impl RowDeletionBatch {
 
     /// The size of the state tab while it keeps the deleted rows.
     pub fn measure_scratch(&self, tab: i32) -> Scratch {
-        Scratch { tab, rows: FIRST + convert_index(self.rows.len()), columns: self.columns, margin: MARGIN }
+        Scratch { tab, rows: FIRST_DELETED_ROW + convert_index(self.rows.len()), columns: self.columns, margin: MARGIN }
     }
 
     /// Returns the requests: grid size, undo-log header, copies, and then the deletions.
@@ -114,7 +114,7 @@ impl RowDeletionBatch {
             let mark = removal.mark.map_or(BLANK.to_owned(), |mark| format!("{mark:016x}"));
             encode_texts(&[removal.role.as_str().to_owned(), mark])
         });
-        out.push(put(state_tab, FIRST, 0, expectations.collect(), VALUE));
+        out.push(put(state_tab, FIRST_DELETED_ROW, 0, expectations.collect(), VALUE));
         for (header, role) in (HEADERS..).zip(TabKind::ALL) {
             let involved = self.rows.iter().any(|removal| removal.role == role);
             let tab = tabs.tab(role).filter(|_| involved);
@@ -123,7 +123,11 @@ impl RowDeletionBatch {
         let run = |(at, run): (usize, &[RowDeletion])| {
             let first = run.first()?;
             let from = first.row.saturating_sub(1);
-            Some((FIRST + convert_index(at), tabs.tab(first.role)?.id, from..from + convert_index(run.len())))
+            Some((
+                FIRST_DELETED_ROW + convert_index(at),
+                tabs.tab(first.role)?.id,
+                from..from + convert_index(run.len()),
+            ))
         };
         let runs: Vec<_> = self.group_neighbouring_rows().filter_map(run).collect();
         // Values only: a formula would have another meaning there.
@@ -150,7 +154,12 @@ impl RowDeletionBatch {
 
     /// The range of the undo log, on the state tab with this title.
     pub fn make_range(&self, title: &str) -> String {
-        parse::make_rows_range(title, STATE_ROWS + 1, FIRST + convert_index(self.rows.len()), self.columns as usize)
+        parse::make_rows_range(
+            title,
+            STATE_ROWS + 1,
+            FIRST_DELETED_ROW + convert_index(self.rows.len()),
+            self.columns as usize,
+        )
     }
 
     /// The number of rows that it deletes.

@@ -2,7 +2,7 @@
 //! its formulas read. Pure.
 //!
 //! In scope: these requests. Out of scope: the formulas (`store::tabs::jobs_formulas`), reading the
-//! tab (`store::tabs::jobs`), a refusal of these requests (`store::spreadsheet::store`).
+//! tab (`store::tabs::jobs`), a refusal of these requests (`store::spreadsheet::refusal`).
 //!
 //! The service refuses a second tab of the same title. So of two jobs that make the tab at the same time,
 //! one is refused as a whole and loads again. All other writes append or insert: whatever other
@@ -23,7 +23,7 @@ use crate::store::tabs::schema::{FIRST_ROWS, JobsTab, Tab};
 /// The `fields` mask of the appended row.
 const ROW_FIELDS: &str = "userEnteredValue,userEnteredFormat.numberFormat,dataValidation";
 /// The background of an overdue job.
-const RED: RgbColor = RgbColor { red: 0.96, green: 0.78, blue: 0.76 };
+const OVERDUE_COLOR: RgbColor = RgbColor { red: 0.96, green: 0.78, blue: 0.76 };
 
 /// Returns the requests that add to Runs the columns that it lacks, and records them in `runs`.
 pub fn add_runs_columns(runs: &mut Tab) -> Vec<Request> {
@@ -79,7 +79,7 @@ fn make_tab(tab: &Tab) -> Vec<Request> {
             ..GridRange::default()
         };
         let letters = crate::grid::format_column_letters(at);
-        let rule = FormatRule::background(range, format!("=${letters}2=\"yes\""), RED);
+        let rule = FormatRule::background(range, format!("=${letters}2=\"yes\""), OVERDUE_COLOR);
         Request::AddConditionalFormatRule { rule, index: 0 }
     }));
     requests

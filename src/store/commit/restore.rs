@@ -12,7 +12,7 @@ use crate::ledger::rows::row_codec::{PROCESSED, read_failure_row, read_run_row};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
 use crate::sheets_client::types::request_objects::PasteType;
 use crate::sheets_client::types::requests::Request;
-use crate::store::commit::deletion::{BLANK, FIRST, HEADERS, MARGIN, SCRATCH_TAG};
+use crate::store::commit::deletion::{BLANK, FIRST_DELETED_ROW, HEADERS, MARGIN, SCRATCH_TAG};
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::parse::{self, find_cell, format_cell};
 use crate::store::tabs::requests::{convert_index, copy_cells, make_row_range};
@@ -73,7 +73,7 @@ fn parse_rows(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<Deleti
     let headers: Vec<(TabKind, Tab)> = TabKind::ALL.into_iter().zip((HEADERS..).map(tab)).collect();
     let mut found = PendingRestores { state_tab, headers, ..PendingRestores::default() };
     let mut clean = true;
-    for at in (FIRST..).take(count.parse().ok()?) {
+    for at in (FIRST_DELETED_ROW..).take(count.parse().ok()?) {
         let field = |column: usize| take_row_cells(rows, at).get(column).map(format_cell).unwrap_or_default();
         let role = TabKind::parse(&field(0))?;
         let expected = Some(field(1)).filter(|mark| mark != BLANK);

@@ -16,10 +16,10 @@
 //!   named range is the head; the batch deletes the range and adds it again. This is cheaper, but
 //!   the service's behaviour for a missing named range is only known from reports. So this guard is
 //!   used only after a probe on the same spreadsheet. Before the probe, or if it fails, the title
-//!   guards.
+//!   guard is used.
 //!
-//! With both guards, a claim moves the state to a new tab. A writer of an older term is then
-//! refused by the missing tab. No id and no title is ever used twice.
+//! With both guards, a claim moves the state to a new tab. The service then refuses
+//! a writer of an older term, because the tab is gone. No id and no title is ever used twice.
 
 use std::fmt::Write as _;
 

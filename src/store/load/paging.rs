@@ -23,7 +23,8 @@ use crate::store::tabs::schema::Tab;
 /// Pages of Processed that are requested at the same time. Three hide most of the round-trip time.
 /// Each holds up to 10 MB while it arrives, and a load of a million keys has little room.
 const PAGES_AT_ONCE: usize = 3;
-/// The same for Failures, whose pages wait unparsed and contain long error texts.
+/// Pages of Failures that are requested at the same time. They wait unparsed and contain long
+/// error texts.
 const FAILURE_PAGES_AT_ONCE: usize = 2;
 
 /// A machine tab to read page by page.

@@ -15,7 +15,7 @@ pub const MAX_TITLES: u32 = 5;
 pub fn into_store_error(error: LoadError) -> StoreError {
     match error {
         LoadError::Failed(error) => error,
-        LoadError::Stale(error) => describe_constant_changes("its tabs were", &error.to_string()),
+        LoadError::Stale(error) => describe_constant_changes("its tabs were", &error.describe_cause()),
     }
 }
 

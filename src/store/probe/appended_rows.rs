@@ -13,7 +13,7 @@ use crate::store::probe::client::{CheckResult, ProbeClient, ProbeFailure, ProbeT
 use crate::store::tabs::error::convert_call_error;
 
 /// Number of writes that are read back at the same time.
-const TIMES: u32 = 5;
+const READ_BACK_WRITES: u32 = 5;
 
 fn append(tab: &ProbeTab) -> Request {
     let rows = vec![vec![CellData::text("appended")].into()];
@@ -57,7 +57,7 @@ pub async fn read_after_write(client: &ProbeClient) -> CheckResult {
     let (home, row) = (client.open_shared_tab()?, client.next_row());
     let ranges = [format!("{}!A{}", quote_title(&home.title), row + 1)];
     let mut older = 0;
-    for nth in 0..TIMES {
+    for nth in 0..READ_BACK_WRITES {
         let text = format!("write {nth}");
         client.prepare(vec![home.write(row, 0, CellData::text(&*text))]).await?;
         let read =
@@ -69,7 +69,7 @@ pub async fn read_after_write(client: &ProbeClient) -> CheckResult {
     }
     Ok((
         AssumptionOutcome::from_held(older == 0),
-        format!("{older} of {TIMES} reads were older than the write before them"),
+        format!("{older} of {READ_BACK_WRITES} reads were older than the write before them"),
     ))
 }
 

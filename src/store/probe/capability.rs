@@ -2,7 +2,7 @@
 //! refuse.
 //!
 //! In scope: sending them.
-//! Out of scope: their requests and the conclusion (`store::guard::head_guard`).
+//! Out of scope: their requests and the conclusion (`store::guard::guard_probe`).
 
 use crate::fault::Fault;
 use crate::ledger::commit::changes::{CommitPart, CommitResult};
@@ -39,7 +39,7 @@ pub async fn probe_guard(
             Ok(support)
         }
         GuardProof::NoGuard => Err(CommitResult::NoWorkingGuard {
-            why: "write to this spreadsheet: a batch that had to be refused was applied, so nothing here keeps two runs apart; \
+            why: "write to this spreadsheet: the service applied a batch that it must refuse, so no guard keeps two runs apart; \
                   no row was written"
                 .to_owned(),
         }),

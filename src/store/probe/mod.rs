@@ -10,8 +10,9 @@
 //! | Does the guard work on this spreadsheet? (once per spreadsheet, by each first run) | `capability` |
 //!
 //! Out of scope: the meaning of a result for a job (`check`). A probe writes only to tabs and names
-//! of its own, but for the interval of recalculation, which it sets back. Each check is one or two batches. If a response is lost, the check is repeated with
-//! new names, so that it never depends on the outcome of the first batch.
+//! of its own, except the recalculation interval, which it restores. Each check is one or two
+//! batches. If a response is lost, the check is repeated with new names, so that it never depends on
+//! the outcome of the first batch.
 
 pub mod capability;
 pub mod client;

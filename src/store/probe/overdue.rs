@@ -21,7 +21,7 @@ const INTERVALS: [&str; 3] = ["ON_CHANGE", "MINUTE", "HOUR"];
 const HOURLY: &str = "HOUR";
 const BY_THE_MINUTE: &str = "MINUTE";
 /// Any colour, in a tab that is deleted.
-const RED: RgbColor = RgbColor { red: 0.96, green: 0.78, blue: 0.76 };
+const OVERDUE_COLOR: RgbColor = RgbColor { red: 0.96, green: 0.78, blue: 0.76 };
 
 /// Sets another interval of recalculation than the spreadsheet has, reads it, and sets it back.
 pub async fn check_recalculation(client: &ProbeClient) -> CheckResult {
@@ -85,7 +85,7 @@ pub async fn check_colour_rule(client: &ProbeClient) -> CheckResult {
         end_column_index: Some(1),
         ..GridRange::default()
     };
-    let rule = FormatRule::background(range, "=$A2=\"yes\"".to_owned(), RED);
+    let rule = FormatRule::background(range, "=$A2=\"yes\"".to_owned(), OVERDUE_COLOR);
     match client.send(Batch::new(vec![tab.add(), Request::AddConditionalFormatRule { rule, index: 0 }])).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, "it was accepted".to_owned())),
         SentBatch::Refused(refusal) => Ok((AssumptionOutcome::NotHeld, refusal.message)),

@@ -9,7 +9,7 @@ use crate::ledger::commit::row_deletion::hash_key_row;
 use crate::ledger::items::failure::Failure;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
-use crate::ledger::rows::row_codec::FORGOTTEN;
+use crate::ledger::rows::row_codec::REVOCATION_STATE;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::store::StoreError;
@@ -96,7 +96,7 @@ fn parse_processed_row(row: u32, is_in_predecessor: bool, texts: [&str; 4]) -> O
         row,
         key: Key::new(key).ok()?,
         version,
-        is_revoked: state == FORGOTTEN,
+        is_revoked: state == REVOCATION_STATE,
         run,
         order,
         is_in_predecessor,

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::port::store::StoreError;
 use crate::sheets_client::types::response_types::TabInfo;
-use crate::store::commit::deletion::MOST_COLUMNS;
+use crate::store::commit::deletion::MAX_COLUMNS;
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;
 use crate::store::spreadsheet::store::SheetsStore;
@@ -59,7 +59,7 @@ impl SheetsStore {
         for role in TabKind::ALL {
             let info = |id: i32| metadata.tabs.iter().find(|info| info.sheet_id == id);
             let Some(info) = tabs.tab(role).and_then(|tab| info(tab.id)) else { continue };
-            if info.columns > MOST_COLUMNS {
+            if info.columns > MAX_COLUMNS {
                 continue;
             }
             let read = self.loader().count_trailing_blanks(info, BlankRule::NoEntryAnywhere).await;

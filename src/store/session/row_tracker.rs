@@ -259,7 +259,7 @@ impl RowTracker {
             Some(image) => self.unrepaired.extend(describe_mismatches(&checks, image)),
             None => self
                 .unrepaired
-                .push("the repaired rows could not be looked at once more, because the tab was changed again".into()),
+                .push("the repaired rows could not be verified, because the tab was changed again".into()),
         }
     }
 

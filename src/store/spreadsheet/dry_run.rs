@@ -97,7 +97,8 @@ impl DryRunStore {
 
     async fn load_once(&self) -> Result<LoadReport, StoreError> {
         if self.lock().writes > 0 {
-            let why = "people edit the tabs while they are read; make the plan again in a minute".to_owned();
+            let why =
+                "read the spreadsheet: people edit its tabs meanwhile; make the plan again in a minute".to_owned();
             return Err(StoreError::Unavailable { why, fault: Fault::Transient });
         }
         let mut loaded = self.inner.load().await?;

@@ -1,7 +1,7 @@
 //! Pre-commit checks: row positions are known, and the spreadsheet has columns and cells left.
 //!
 //! In scope: the reads that a commit needs first, and refusals without a call to the service.
-//! Out of scope: sending the batch (`store::spreadsheet::store`).
+//! Out of scope: sending the batch (`store::spreadsheet::send_commit`).
 
 use std::time::Duration;
 
@@ -203,7 +203,7 @@ fn list_written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Cl
 /// again.
 fn to_reply(error: LoadError) -> CommitResult {
     match error {
-        LoadError::Stale(error) => CommitResult::Refused { part: CommitPart::Layout, why: error.to_string() },
+        LoadError::Stale(error) => CommitResult::Refused { part: CommitPart::Layout, why: error.describe_cause() },
         LoadError::Failed(error) => make_unexecuted_result(&error),
     }
 }

@@ -173,6 +173,6 @@ pub(super) fn make_unexecuted_result(error: &StoreError) -> CommitResult {
     CommitResult::NotExecuted {
         fault: error.final_fault(),
         is_proxy_error: error.is_proxy_error(),
-        why: error.to_string(),
+        why: error.describe_cause(),
     }
 }

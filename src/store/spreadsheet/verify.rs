@@ -103,6 +103,6 @@ impl SheetsStore {
 
 /// The error for scratch rows that do not belong to the last applied batch.
 fn describe_unreadable_undo_log() -> StoreError {
-    let why = "the scratch rows of the state tab were changed or read too early; the next run reads them again";
+    let why = "verify the last batch: its scratch rows in the state tab were changed or read too early; the next run reads them again";
     StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient }
 }

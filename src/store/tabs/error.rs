@@ -22,7 +22,7 @@ pub enum LoadError {
 impl LoadError {
     /// The error for a tab that changed during the read.
     pub fn new_stale(title: &str) -> Self {
-        let why = format!("tab {title} was changed while it was read");
+        let why = format!("read the spreadsheet: tab {title} was changed meanwhile");
         Self::Stale(StoreError::Unavailable { why, fault: Fault::Transient })
     }
 }

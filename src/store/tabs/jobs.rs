@@ -45,7 +45,7 @@ pub const JOBS: [&str; 18] = [
     "held",
 ];
 /// Columns that a tab must have to count as the tab of jobs.
-const NEEDED: [&str; 3] = ["job", "overdue", "paused"];
+const REQUIRED_COLUMNS: [&str; 3] = ["job", "overdue", "paused"];
 /// Rows of the tab that are read. A spreadsheet holds far fewer jobs.
 const MAX_ROWS: u32 = 2_000;
 /// Characters of a person's text that a message quotes.
@@ -129,7 +129,7 @@ pub fn join_jobs_rows(tab: &TabInfo, positions: Option<&[usize]>, read: &[Vec<Ve
 pub fn find_moved_columns(tab: &TabInfo, header_row: &[Vec<Value>]) -> Option<Vec<usize>> {
     let texts = parse_header(header_row);
     let position = |name: &&str| texts.iter().position(|text| text == name);
-    NEEDED.iter().all(|name| position(name).is_some()).then_some(())?;
+    REQUIRED_COLUMNS.iter().all(|name| position(name).is_some()).then_some(())?;
     let mut positions: Vec<usize> = READ.iter().filter_map(position).collect();
     positions.sort_unstable();
     let read = read_blocks(tab, None);
@@ -192,7 +192,7 @@ fn recalculates_on_change(metadata: &SpreadsheetInfo) -> bool {
 /// Why a tab is not used. `is_own`: the state records that a job made it.
 fn explain_unusable_tab(tab: &Tab, is_own: bool) -> Option<String> {
     let title = &tab.title;
-    if let Some(column) = tab.missing_column(&NEEDED) {
+    if let Some(column) = tab.missing_column(&REQUIRED_COLUMNS) {
         return Some(if is_own {
             format!("tab {title} has lost its column \"{column}\": write that word back into its header row")
         } else {

@@ -104,7 +104,7 @@ impl<'a> RowFormulas<'a> {
         Some(format!("MAXIFS({starts};{job};{own}{criteria})"))
     }
 
-    /// The same of rows that record runs of the job.
+    /// When the newest such row that records a run of the job started.
     fn find_last_run(&self, criteria: &[(&str, &str)]) -> Option<String> {
         let not_run = NOT_RUN.map(|status| ("status", format!("<>{status}")));
         let maintenance = MAINTENANCE.map(|trigger| ("trigger", format!("<>{trigger}")));

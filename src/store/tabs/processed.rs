@@ -17,7 +17,7 @@ use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_set::{ProcessedSet, VersionTexts};
 use crate::ledger::processed::row_gaps::GapKeys;
 use crate::ledger::processed::version_history::VersionUse;
-use crate::ledger::rows::row_codec::{FORGOTTEN, PROCESSED};
+use crate::ledger::rows::row_codec::{PROCESSED, REVOCATION_STATE};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
 use crate::store::tabs::processed_column_order::{ColumnRecovery, is_in_other_columns};
 use crate::store::tabs::schema::Tab;
@@ -114,7 +114,7 @@ impl ProcessedRows {
                 self.recent.insert(key.clone());
             }
             let entry = (Fingerprint::new(key), self.again.version_hash(&Version(version.clone())));
-            if state == FORGOTTEN {
+            if state == REVOCATION_STATE {
                 self.forgotten.push(entry);
                 continue;
             }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::ledger::commit::row_deletion::hash_key_row;
 use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
-use crate::ledger::rows::row_codec::{DONE, FORGOTTEN};
+use crate::ledger::rows::row_codec::{DONE, REVOCATION_STATE};
 use crate::ledger::runs::run::is_run_cell;
 use crate::ledger::state::snapshot::RowChecksum;
 use crate::ledger::values::coerce::format_cell_value as text;
@@ -55,7 +55,7 @@ impl ColumnRecovery {
 
 /// Whether a text is a state of a Processed row.
 pub fn is_state(text: &str) -> bool {
-    text == DONE || text == FORGOTTEN
+    text == DONE || text == REVOCATION_STATE
 }
 
 /// Whether a row has a state and a run, but not in the header's columns.
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn rows_of_two_runs_may_have_an_order_of_their_own() {
         let mappings = [[1, 0, 2, 3], [3, 0, 1, 2]];
-        let texts = [["a", "1", DONE, OLD], ["b", "2", FORGOTTEN, NEW]];
+        let texts = [["a", "1", DONE, OLD], ["b", "2", REVOCATION_STATE, NEW]];
         let mut expected = RowChecksum::default();
         for one in &texts {
             expected.add(one);

@@ -34,7 +34,7 @@ pub enum LogFormatChoice {
 /// Variables that only the platform of a format sets, in the order in which they count. Datadog
 /// comes first: where a service is named for it, its agent reads the lines, whatever the platform
 /// is.
-const SIGNS: [(LogFormat, &[&str]); 3] = [
+const PLATFORM_VARIABLES: [(LogFormat, &[&str]); 3] = [
     (LogFormat::Datadog, &["DD_SERVICE", "DD_ENV", "DD_AGENT_HOST"]),
     (LogFormat::Gcp, &["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET"]),
     (
@@ -55,7 +55,7 @@ impl LogFormat {
     /// Every format, in the order of the help.
     pub const ALL: [Self; 6] = [Self::Pretty, Self::Json, Self::Gcp, Self::Datadog, Self::CloudWatch, Self::Ecs];
 
-    /// Returns the word of the command line.
+    /// Returns the text that the command line uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pretty => "pretty",
@@ -76,7 +76,7 @@ impl LogFormat {
     /// and so does a machine that none of the variables identifies: cron mails what it reads.
     pub fn detect(env: LogEnvironment<'_>, is_terminal: bool) -> Self {
         let is_set = |name: &&str| env(name).is_some_and(|value| !value.is_empty());
-        let found = SIGNS.iter().find(|(_, names)| names.iter().any(is_set));
+        let found = PLATFORM_VARIABLES.iter().find(|(_, names)| names.iter().any(is_set));
         found.filter(|_| !is_terminal).map_or(Self::Pretty, |(format, _)| *format)
     }
 }
@@ -93,7 +93,7 @@ impl LogFormatChoice {
         Self::Fixed(LogFormat::Ecs),
     ];
 
-    /// Returns the word of the command line.
+    /// Returns the text that the command line uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Auto => "auto",

@@ -23,7 +23,7 @@ pub enum MetricKind {
 }
 
 impl MetricKind {
-    /// Returns the word of the text format.
+    /// Returns the text that the Prometheus format uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
@@ -70,7 +70,7 @@ macro_rules! families {
         )*
 
         /// Every metric, in the order of the documents.
-        pub const FAMILIES: &[&MetricFamily] = &[$($constant),*];
+        pub const METRIC_FAMILIES: &[&MetricFamily] = &[$($constant),*];
     };
 }
 
@@ -141,7 +141,7 @@ families! {
 /// Returns the table in Markdown, as `docs/observability.md` has it.
 pub fn format_markdown_table() -> String {
     let mut out = String::from("| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n");
-    for MetricFamily { name, kind, unit, label, help } in FAMILIES {
+    for MetricFamily { name, kind, unit, label, help } in METRIC_FAMILIES {
         let labels = match label {
             None => String::new(),
             Some((label, [])) => format!("`{label}`"),
@@ -160,9 +160,9 @@ mod tests {
 
     #[test]
     fn names_follow_the_conventions_of_prometheus() {
-        let names: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
-        assert_eq!(names.len(), FAMILIES.len(), "each name occurs once");
-        for family in FAMILIES {
+        let names: BTreeSet<&str> = METRIC_FAMILIES.iter().map(|family| family.name).collect();
+        assert_eq!(names.len(), METRIC_FAMILIES.len(), "each name occurs once");
+        for family in METRIC_FAMILIES {
             let MetricFamily { name, kind, unit, label, help } = family;
             assert!(name.starts_with("sheetkeep_"), "{name}");
             assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");

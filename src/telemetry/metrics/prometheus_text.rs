@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::telemetry::metrics::metric_table::FAMILIES;
+use crate::telemetry::metrics::metric_table::METRIC_FAMILIES;
 use crate::telemetry::metrics::samples::MetricSample;
 
 /// The media type of the text.
@@ -17,7 +17,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub fn format_prometheus_text(job: &str, samples: &[MetricSample]) -> String {
     let mut out = String::new();
     let job = escape_label(job);
-    for family in FAMILIES {
+    for family in METRIC_FAMILIES {
         let mut of_family = samples.iter().filter(|sample| sample.family == *family).peekable();
         if of_family.peek().is_none() {
             continue;

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::telemetry::metrics::metric_table::{
-    BUILD_INFO, CELLS_LEFT, CELLS_USED, CHANGES, EXHAUSTED_FAILURES, FAMILIES, ITEMS, KEYS, LAST_COMMITS,
-    LAST_DURATION, LAST_END, LAST_ERRORS, LAST_EXIT_CODE, LAST_ITEMS, LAST_QUOTA_WAIT, LAST_READ, LAST_REQUESTS,
-    LAST_RETRIES, LAST_ROWS, LAST_START, LAST_STATUS, LAST_SUCCESS, LAST_THROTTLED, METHODS, MetricFamily, MetricKind,
-    NEXT_DUE, OPEN_FAILURES, OUTCOMES, QUOTA_WAIT, READ, REQUESTS, RETRIES, RETRY_REASONS, ROWS, RUNS, THROTTLED,
+    BUILD_INFO, CELLS_LEFT, CELLS_USED, CHANGES, EXHAUSTED_FAILURES, ITEMS, KEYS, LAST_COMMITS, LAST_DURATION,
+    LAST_END, LAST_ERRORS, LAST_EXIT_CODE, LAST_ITEMS, LAST_QUOTA_WAIT, LAST_READ, LAST_REQUESTS, LAST_RETRIES,
+    LAST_ROWS, LAST_START, LAST_STATUS, LAST_SUCCESS, LAST_THROTTLED, METHODS, METRIC_FAMILIES, MetricFamily,
+    MetricKind, NEXT_DUE, OPEN_FAILURES, OUTCOMES, QUOTA_WAIT, READ, REQUESTS, RETRIES, RETRY_REASONS, ROWS, RUNS,
+    THROTTLED,
 };
 use crate::telemetry::metrics::run_measurement::{RunMeasurement, STATUSES, convert_to_seconds};
 use crate::time::Timestamp;
 
 /// Cells that a spreadsheet may have: <https://support.google.com/drive/answer/37603>.
-const MOST_CELLS: u64 = 10_000_000;
+const MAX_CELLS: u64 = 10_000_000;
 
 /// A value of a metric.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +92,7 @@ pub fn make_gauges(run: &RunMeasurement, last_success: Option<Timestamp>) -> Vec
     list.add_some(OPEN_FAILURES, run.open_failures.map(count));
     list.add_some(EXHAUSTED_FAILURES, run.exhausted_failures.map(count));
     list.add_some(CELLS_LEFT, run.cells_left.map(count));
-    let used = run.cells_left.map(|left| 1.0 - count(left.min(MOST_CELLS)) / count(MOST_CELLS));
+    let used = run.cells_left.map(|left| 1.0 - count(left.min(MAX_CELLS)) / count(MAX_CELLS));
     list.add_some(CELLS_USED, used);
     list.0
 }
@@ -139,7 +140,8 @@ impl MetricTotals {
     pub fn samples(&self) -> Vec<MetricSample> {
         let find = |series: &str| {
             let (name, label) = series.split_once(' ').map_or((series, None), |(name, label)| (name, Some(label)));
-            let family = FAMILIES.iter().find(|family| family.name == name && family.kind == MetricKind::Counter)?;
+            let family =
+                METRIC_FAMILIES.iter().find(|family| family.name == name && family.kind == MetricKind::Counter)?;
             Some((*family, label.map(str::to_owned)))
         };
         let known = self.counters.iter().filter_map(|(series, value)| Some((find(series)?, *value)));
@@ -216,7 +218,7 @@ mod tests {
         };
         let all: Vec<MetricSample> =
             make_gauges(&whole, Some(whole.ended)).into_iter().chain(make_increments(&whole)).collect();
-        for family in FAMILIES {
+        for family in METRIC_FAMILIES {
             let labels: Vec<&str> =
                 all.iter().filter(|one| one.family == *family).filter_map(|one| one.label.as_deref()).collect();
             match family.label {

@@ -5,7 +5,7 @@
 //! | What is printed for people, every day? | `printed_output`, `newcomer_daily` |
 //! | What is printed as JSON? | `json_documents` |
 //! | What is logged, where and how? | `log_file`, `log_formats` |
-//! | What do monitoring services receive? | `heartbeat`, `metrics`, `otlp` |
+//! | What do monitoring services receive? | `heartbeat`, `metrics` |
 //! | Is a secret ever printed? | `secrets` |
 
 mod heartbeat;
@@ -14,7 +14,5 @@ mod log_file;
 mod log_formats;
 mod metrics;
 mod newcomer_daily;
-#[cfg(feature = "otlp")]
-mod otlp;
 mod printed_output;
 mod secrets;

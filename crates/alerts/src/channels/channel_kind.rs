@@ -43,7 +43,7 @@ impl ChannelKind {
         Self::Command,
     ];
 
-    /// Returns the word of the job file.
+    /// Returns the text that the job file uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Slack => "slack",

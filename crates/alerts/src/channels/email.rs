@@ -4,7 +4,7 @@ use crate::channels::text_limit::cut_units;
 use crate::message::Message;
 
 /// The longest subject, in characters; programs for mail cut longer ones.
-const SUBJECT: usize = 150;
+const SUBJECT_LENGTH: usize = 150;
 /// The longest text, in characters.
 const TEXT: usize = 20_000;
 
@@ -12,7 +12,7 @@ const TEXT: usize = 20_000;
 pub fn build_subject(message: &Message) -> String {
     let line = format!("{}: {}", message.word(), message.title);
     let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    cut_units(&line, SUBJECT)
+    cut_units(&line, SUBJECT_LENGTH)
 }
 
 /// Returns the text.

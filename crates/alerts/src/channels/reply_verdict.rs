@@ -24,9 +24,9 @@ pub enum ReplyVerdict {
 }
 
 /// What a service means that has nothing at an address.
-const WRONG_ADDRESS: &str = "nothing is at this address; copy it from the service again";
+const WRONG_ADDRESS_ADVICE: &str = "nothing is at this address; copy it from the service again";
 /// The next step for a secret that is refused.
-const AGAIN: &str = "copy it from the service again";
+const COPY_AGAIN_ADVICE: &str = "copy it from the service again";
 
 impl ReplyVerdict {
     /// Returns the verdict on a status that has no meaning of its own to the channel.
@@ -36,8 +36,10 @@ impl ReplyVerdict {
             300..=399 => Self::Refused {
                 why: format!("status {status}: redirects are not followed; use the address to which it leads"),
             },
-            404 | 410 => Self::Refused { why: format!("status {status}: {WRONG_ADDRESS}") },
-            401 | 403 => Self::Refused { why: format!("status {status}: it refuses this address or its key; {AGAIN}") },
+            404 | 410 => Self::Refused { why: format!("status {status}: {WRONG_ADDRESS_ADVICE}") },
+            401 | 403 => Self::Refused {
+                why: format!("status {status}: it refuses this address or its key; {COPY_AGAIN_ADVICE}"),
+            },
             _ => Self::Refused { why: format!("status {status}") },
         }
     }

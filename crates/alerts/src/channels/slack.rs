@@ -14,7 +14,7 @@ use crate::message::Message;
 const HEADER: usize = 150;
 const SECTION: usize = 3_000;
 const FIELD: usize = 2_000;
-const BUTTON: usize = 75;
+const BUTTON_LENGTH: usize = 75;
 const LINK: usize = 3_000;
 /// The most fields of a section.
 const FIELDS: usize = 10;
@@ -22,7 +22,7 @@ const FIELDS: usize = 10;
 const TEXT: usize = 3_000;
 
 /// The plain-text codes by which Slack reports that a webhook is wrong or revoked.
-const CODES: [&str; 14] = [
+const WRONG_WEBHOOK_CODES: [&str; 14] = [
     "invalid_payload",
     "no_text",
     "too_many_attachments",
@@ -67,7 +67,7 @@ pub fn build_body(message: &Message) -> Value {
         blocks.push(build_section(&format!("*Next*\n{}", escape_text(&message.next_step, SECTION - 30))));
     }
     if let Some(link) = message.link.as_ref().filter(|link| link.url.len() <= LINK) {
-        let text = json!({"type": "plain_text", "text": cut_units(&link.label, BUTTON)});
+        let text = json!({"type": "plain_text", "text": cut_units(&link.label, BUTTON_LENGTH)});
         blocks.push(json!({"type": "actions", "elements": [{"type": "button", "text": text, "url": link.url}]}));
     }
     if !message.footer.is_empty() {
@@ -104,7 +104,7 @@ fn is_about_webhook(code: &str) -> bool {
 /// status.
 pub fn judge_reply(status: u16, retry_after_s: Option<u64>, body: &str) -> ReplyVerdict {
     let text = body.trim();
-    match CODES.into_iter().find(|code| *code == text) {
+    match WRONG_WEBHOOK_CODES.into_iter().find(|code| *code == text) {
         Some(code) if is_about_webhook(code) => ReplyVerdict::Refused {
             why: format!("status {status}: {code}; make a webhook in Slack again, and use its address"),
         },

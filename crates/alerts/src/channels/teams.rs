@@ -12,7 +12,7 @@ use crate::message::Message;
 /// The longest title, fact and text, in bytes; with `FACTS` facts, a card stays far below 28 kB,
 /// also if each byte is escaped.
 const TITLE: usize = 600;
-const FACT: usize = 400;
+const FACT_LENGTH: usize = 400;
 const TEXT: usize = 1_200;
 const FACTS: usize = 8;
 /// The longest address of the button, in bytes.
@@ -34,7 +34,7 @@ pub fn build_body(message: &Message) -> Value {
         .facts
         .iter()
         .take(FACTS)
-        .map(|fact| json!({"title": escape_text(&fact.label, 100), "value": escape_text(&fact.text, FACT)}))
+        .map(|fact| json!({"title": escape_text(&fact.label, 100), "value": escape_text(&fact.text, FACT_LENGTH)}))
         .collect();
     if !facts.is_empty() {
         blocks.push(json!({"type": "FactSet", "facts": facts}));
@@ -46,7 +46,7 @@ pub fn build_body(message: &Message) -> Value {
         }
     }
     if !message.footer.is_empty() {
-        let text = escape_text(&message.footer, FACT);
+        let text = escape_text(&message.footer, FACT_LENGTH);
         blocks.push(json!({"type": "TextBlock", "text": text, "isSubtle": true, "size": "Small", "wrap": true}));
     }
     let link = message.link.as_ref().filter(|link| link.url.len() <= LINK);

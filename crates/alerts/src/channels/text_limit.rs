@@ -1,7 +1,7 @@
 //! Cutting texts to the limits of channels.
 
 /// The mark of a cut text.
-const MARK: char = '…';
+const ELLIPSIS: char = '…';
 
 /// Returns the text with at most `most` UTF-16 units; a cut one ends with a mark.
 pub fn cut_units(text: &str, most: usize) -> String {
@@ -17,14 +17,14 @@ fn cut_by(text: &str, most: usize, weight: impl Fn(char) -> usize) -> String {
     if text.chars().map(&weight).sum::<usize>() <= most {
         return text.to_owned();
     }
-    let Some(mut room) = most.checked_sub(weight(MARK)) else { return String::new() };
+    let Some(mut room) = most.checked_sub(weight(ELLIPSIS)) else { return String::new() };
     let mut cut = String::new();
     for c in text.chars() {
         let Some(left) = room.checked_sub(weight(c)) else { break };
         room = left;
         cut.push(c);
     }
-    cut.push(MARK);
+    cut.push(ELLIPSIS);
     cut
 }
 
@@ -43,6 +43,6 @@ pub(crate) fn escape_within(text: &str, most: usize, escape: impl Fn(char) -> Op
         room = left;
         cut.push_str(piece);
     }
-    cut.push(MARK);
+    cut.push(ELLIPSIS);
     cut
 }

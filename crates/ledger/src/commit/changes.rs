@@ -14,7 +14,7 @@ use crate::items::write_mode::WriteMode;
 use crate::leases::head::HeadId;
 use crate::leases::lease::Fence;
 use crate::leases::row_order::{RowOrder, run_cell};
-use crate::rows::row_codec::{DONE, FORGOTTEN};
+use crate::rows::row_codec::{DONE, REVOCATION_STATE};
 use crate::runs::run::Run;
 use crate::state::snapshot::State;
 
@@ -130,7 +130,7 @@ impl ItemResult {
     /// Returns what it adds to Processed: key, version and state word.
     pub fn processed_entries(&self) -> impl Iterator<Item = (&Key, &Version, &'static str)> {
         let revoked = match self {
-            Self::Revoked { key, version } => Some((key, version, FORGOTTEN)),
+            Self::Revoked { key, version } => Some((key, version, REVOCATION_STATE)),
             Self::Done { .. } | Self::Failed(_) | Self::Removed(_) => None,
         };
         self.done_versions().map(|(key, version)| (key, version, DONE)).chain(revoked)

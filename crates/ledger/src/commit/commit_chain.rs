@@ -2,8 +2,8 @@
 //!
 //! In scope: the kind of the next commit, the state after it, redrafts and reloads and their
 //! bounds.
-//! Out of scope: which items a commit carries (`runner::run_loop`), and its settlement
-//! (`ledger::commit::commit_machine`).
+//! Out of scope: which items a commit carries (`runner::run_loop`), and how its outcome
+//! is resolved (`ledger::commit::commit_machine`).
 
 use thiserror::Error;
 
@@ -51,7 +51,7 @@ pub struct CommitMetadata {
 
 /// The error of `CommitChain::draft`: an earlier commit is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("draft a commit while the one before is in doubt")]
+#[error("an earlier commit is still in doubt")]
 pub struct InDoubtError;
 
 /// What the committer does after a commit has ended.

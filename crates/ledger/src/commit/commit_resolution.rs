@@ -20,7 +20,7 @@ pub enum HeadStatus {
     Missing,
     /// The head and its lease term.
     At {
-        /// The id of the head revision.
+        /// The id of the head.
         head: HeadId,
         /// The fencing token of its term.
         fence: Fence,

@@ -47,7 +47,7 @@ impl KeyTrace {
 }
 
 /// Represents a record without a usable key.
-const NAMELESS: Fingerprint = Fingerprint(0, 0);
+const NO_KEY_FINGERPRINT: Fingerprint = Fingerprint(0, 0);
 
 impl SourceSurvey {
     /// Creates a survey for a job in which one record of each key counts: the newest, or the last.
@@ -57,7 +57,7 @@ impl SourceSurvey {
 
     /// Adds the next record, with its key and version if they are usable.
     pub fn add(&mut self, identity: Option<(&Key, &Version)>) {
-        let Some((key, version)) = identity else { return self.trace.add(NAMELESS) };
+        let Some((key, version)) = identity else { return self.trace.add(NO_KEY_FINGERPRINT) };
         let key_hash = key.fingerprint();
         self.trace.add(key_hash);
         match self.again {
@@ -147,7 +147,7 @@ pub struct RecordSelector {
 impl RecordSelector {
     /// Counts a record without a usable key or version.
     pub fn add_nameless(&mut self) {
-        self.seen.add(NAMELESS);
+        self.seen.add(NO_KEY_FINGERPRINT);
     }
 
     /// Counts a record whose version has no order.

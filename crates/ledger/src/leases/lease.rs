@@ -3,7 +3,7 @@
 //!
 //! In scope: the lease as stored in the state, whether it may be claimed, and how long a runner
 //! trusts its own.
-//! Out of scope: the commit that claims it (`ledger::commit::changes`), local locks
+//! Out of scope: the commit that claims it (`ledger::commit::commit_chain`), local locks
 //! (`app::local_state::instance_lock`).
 //!
 //! A lease ends by the service's clock, which is read from its responses. A runner trusts its own

@@ -24,7 +24,7 @@ use data_encoding::BASE64_NOPAD;
 use crate::items::key::Fingerprint;
 
 /// Number of power sums besides the count.
-const SUMS: usize = 12;
+const POWER_SUMS: usize = 12;
 /// The prime 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
 
@@ -33,7 +33,7 @@ const PRIME: u64 = (1 << 61) - 1;
 pub struct KeySums {
     /// The number of rows.
     pub count: u64,
-    sums: [u64; SUMS],
+    sums: [u64; POWER_SUMS],
 }
 
 /// The keys with different numbers of rows in two sums.
@@ -102,8 +102,8 @@ impl KeySums {
     /// Decodes the text; `None` if it is invalid.
     pub fn read(text: &str) -> Option<Self> {
         let (count, sums) = text.split_once(' ')?;
-        let bytes = BASE64_NOPAD.decode(sums.as_bytes()).ok().filter(|bytes| bytes.len() == 8 * SUMS)?;
-        let mut read = Self { count: count.parse().ok()?, sums: [0; SUMS] };
+        let bytes = BASE64_NOPAD.decode(sums.as_bytes()).ok().filter(|bytes| bytes.len() == 8 * POWER_SUMS)?;
+        let mut read = Self { count: count.parse().ok()?, sums: [0; POWER_SUMS] };
         for (sum, bytes) in read.sums.iter_mut().zip(bytes.chunks(8)) {
             *sum = bytes.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
         }
@@ -232,7 +232,7 @@ fn find_few(sequence: &[u64]) -> Option<DifferingSums> {
 /// Returns the polynomial of the keys if all `removed` rows were deleted, or all were added
 /// (Newton's identities), and the remaining sums agree.
 fn find_one_sided(differences: &[u64], removed: u64) -> Option<Vec<u64>> {
-    let removed = usize::try_from(removed).ok().filter(|removed| (1..SUMS).contains(removed))?;
+    let removed = usize::try_from(removed).ok().filter(|removed| (1..POWER_SUMS).contains(removed))?;
     let sum = |n: usize| differences.get(n).copied().unwrap_or(0);
     // With e for the elementary symmetric polynomials: n·e(n) = e(n-1)·s(1) - e(n-2)·s(2) + …
     let mut signed = vec![1_u64];
@@ -243,7 +243,7 @@ fn find_one_sided(differences: &[u64], removed: u64) -> Option<Vec<u64>> {
         });
         signed.push(multiply_in_field(total, invert_in_field(n as u64)));
     }
-    let agrees = (removed + 1..=SUMS).all(|n| {
+    let agrees = (removed + 1..=POWER_SUMS).all(|n| {
         let total = signed
             .iter()
             .enumerate()

@@ -315,14 +315,14 @@ impl ProcessedIndex {
             || (!self.has(fingerprint, hash) && self.failures.would_renew(fingerprint, record))
     }
 
-    /// Returns the change of an existing row that this version is. `None` if it is none: the key is
-    /// new, the version is done, or it failed and rests.
+    /// Returns the change of an existing row that this version is. `None` if it is not a change: the
+    /// key is new, the version is done, or it failed and is not retried.
     pub fn change_to(&self, key: &Key, version: &Version) -> Option<ChangeHash> {
         let is_change = self.rewrites_row(key) && self.would_admit(key, version);
         is_change.then(|| self.hash_change(key, version))
     }
 
-    /// The same for a record, which `admit_record` admits.
+    /// `change_to` for a record, which `admit_record` admits.
     pub fn change_to_record(
         &self,
         key: &Key,

@@ -11,7 +11,7 @@
 use crate::values::columns::quote_name;
 
 /// Number of cells of a row that an error shows.
-const SHOWN: usize = 4;
+const SHOWN_CELLS: usize = 4;
 
 /// The first rows of a tab to which the job has never written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -56,7 +56,7 @@ impl FirstRows {
         let help = if let Some(row) = below {
             format!("row {row} looks like the header: delete the rows above it")
         } else {
-            let wanted: Vec<_> = columns.iter().take(SHOWN).map(|name| quote_name(name)).collect();
+            let wanted: Vec<_> = columns.iter().take(SHOWN_CELLS).map(|name| quote_name(name)).collect();
             format!(
                 "is it another table? Name another tab in [sheet] tab, or write a column of the job's ({}) into row 1",
                 wanted.join(", ")
@@ -89,8 +89,8 @@ fn is_blank(row: &[String]) -> bool {
 /// Formats texts as `"Report" and "May 2024"`.
 fn quote_texts(row: &[String]) -> String {
     let texts: Vec<_> = row.iter().filter(|text| !text.is_empty()).collect();
-    let quoted: Vec<_> = texts.iter().take(SHOWN).map(|text| quote_name(text)).collect();
-    let more = if texts.len() > SHOWN { ", …" } else { "" };
+    let quoted: Vec<_> = texts.iter().take(SHOWN_CELLS).map(|text| quote_name(text)).collect();
+    let more = if texts.len() > SHOWN_CELLS { ", …" } else { "" };
     format!("{}{more}", quoted.join(", "))
 }
 

@@ -85,7 +85,7 @@ pub const DONE: &str = "done";
 
 /// The state word in Processed of a revocation: it revokes one done row of the same key and
 /// version, wherever the two are.
-pub const FORGOTTEN: &str = "forgotten";
+pub const REVOCATION_STATE: &str = "forgotten";
 
 /// Returns a row of Processed as texts; `state` is one of the two words, `run` the run and the
 /// row's order (`ledger::leases::row_order`).

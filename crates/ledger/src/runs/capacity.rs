@@ -9,11 +9,11 @@ use sheetkeep_base::time::Timestamp;
 /// Maximum number of cells in a spreadsheet (Google, "Files you can store in Google Drive").
 pub const CELL_LIMIT: u64 = 10_000_000;
 /// The share of the limit from which the user is warned, in percent.
-const TIGHT_PERCENT: u64 = 80;
+const WARNING_PERCENT: u64 = 80;
 /// Maximum number of latest runs in a forecast.
 const FORECAST_RUNS: usize = 30;
 /// The shortest history from which a date is forecast: three days.
-const LEAST_HISTORY_MS: u64 = 3 * 86_400_000;
+const MIN_HISTORY_MS: u64 = 3 * 86_400_000;
 /// A century; nothing later is forecast.
 const MAX_FORECAST_MS: u64 = 100 * 365 * 86_400_000;
 
@@ -22,7 +22,7 @@ pub const FIX: &str = "delete blank rows and unused columns and tabs, or continu
 
 /// True if this number of cells needs a warning.
 pub fn is_tight(cells: u64) -> bool {
-    cells.saturating_mul(100) >= CELL_LIMIT * TIGHT_PERCENT
+    cells.saturating_mul(100) >= CELL_LIMIT * WARNING_PERCENT
 }
 
 /// Returns the warning for a nearly full spreadsheet, whose words change with each percent; `None`
@@ -80,7 +80,7 @@ pub fn forecast_capacity(cells: u64, runs: &[Run], prices: CellCosts) -> Option<
     let history_ms = last.started.ms_since(first.started);
     let rhythm_ms = history_ms / count;
     let ahead_ms = rhythm_ms.saturating_mul(runs_left);
-    let full_at = (history_ms >= LEAST_HISTORY_MS && ahead_ms < MAX_FORECAST_MS).then(|| last.started.add_ms(ahead_ms));
+    let full_at = (history_ms >= MIN_HISTORY_MS && ahead_ms < MAX_FORECAST_MS).then(|| last.started.add_ms(ahead_ms));
     Some(Forecast { cells_a_run, runs_left, full_at })
 }
 

@@ -11,7 +11,7 @@ pub struct ItemsInView {
     hashes: Vec<u64>,
 }
 
-/// The same, once all are known.
+/// The items that a forecast saw, once all are known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ForeseenItems {
     hashes: Vec<u64>,

@@ -147,7 +147,7 @@ impl HeldPlan {
     }
 
     /// Returns whether the text in `approve` is an answer to this plan: its code, or a tick or a
-    /// yes that came after it. The code of another plan is none, however late it is typed.
+    /// yes that came after it. The code of another plan never approves this one.
     pub fn is_approved_by(&self, request: &str) -> bool {
         match HeldCode::parse(request) {
             Some(code) => code == self.code(),
@@ -274,7 +274,7 @@ pub struct HoldQuestion<'a> {
 /// Whether a run makes its changes of existing rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HoldVerdict {
-    /// Nothing speaks against them.
+    /// There is no reason to hold them.
     NotHeld,
     /// They are approved.
     Approved(HeldPlan),

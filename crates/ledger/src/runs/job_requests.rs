@@ -6,12 +6,12 @@
 use sheetkeep_base::time::Timestamp;
 
 /// Texts that mean no in a cell of a person, in lower case.
-const NO: [&str; 7] = ["", "no", "n", "false", "off", "0", "-"];
+const NEGATIVE_WORDS: [&str; 7] = ["", "no", "n", "false", "off", "0", "-"];
 /// First words of a text in `approve` that approve, in lower case. A tick is `TRUE`. No word that
 /// pauses a job is one of them: `stop` approves nothing.
-const APPROVING: [&str; 10] = ["true", "yes", "y", "x", "1", "ok", "okay", "go", "approve", "approved"];
+const APPROVAL_WORDS: [&str; 10] = ["true", "yes", "y", "x", "1", "ok", "okay", "go", "approve", "approved"];
 /// First words of a text in `paused` that clearly ask for a pause, in lower case.
-const PAUSING: [&str; 16] =
+const PAUSE_WORDS: [&str; 16] =
     ["true", "yes", "y", "x", "1", "on", "ok", "okay", "pause", "paused", "stop", "stopped", "ja", "oui", "si", "sí"];
 
 /// What people ask of a job.
@@ -37,19 +37,19 @@ pub struct JobRequests {
 /// no. A tick is `TRUE`.
 pub fn trim_request(cell: &str) -> Option<String> {
     let text = cell.trim();
-    (!NO.contains(&text.to_lowercase().as_str())).then(|| text.to_owned())
+    (!NEGATIVE_WORDS.contains(&text.to_lowercase().as_str())).then(|| text.to_owned())
 }
 
 /// Returns whether a text in `approve` approves: a tick, or a word such as `yes` or `ok`, and
 /// whatever follows it.
 pub fn is_approval(text: &str) -> bool {
-    has_prefix_of(&APPROVING, text)
+    has_prefix_of(&APPROVAL_WORDS, text)
 }
 
 /// Returns whether a text in `paused` is understood as a pause: a tick, or a word such as `yes` or
 /// `stop`, and whatever follows it.
 pub fn is_clear_pause(text: &str) -> bool {
-    has_prefix_of(&PAUSING, text)
+    has_prefix_of(&PAUSE_WORDS, text)
 }
 
 fn has_prefix_of(words: &[&str], text: &str) -> bool {

@@ -12,15 +12,15 @@
 use sheetkeep_base::time::Timestamp;
 
 /// How many runs have to have yielded something before one is judged.
-const LEAST_RUNS: usize = 3;
-/// From how many runs on runs of the same weekday are compared.
+const MIN_RUNS: usize = 3;
+/// The number of runs from which runs of the same weekday are compared.
 const RUNS_FOR_WEEKDAYS: usize = 8;
 /// How many runs of the same weekday are needed for that.
-const LEAST_OF_WEEKDAY: usize = 2;
-/// From which usual count on new keys are judged: where few are usual, none is nothing unusual.
-const LEAST_NEW: u64 = 10;
-/// How many times less or more than usual is far outside.
-const FAR: u64 = 10;
+const MIN_RUNS_OF_WEEKDAY: usize = 2;
+/// The least usual count of new keys from which they are judged: below it, a count of 0 is normal.
+const MIN_USUAL_NEW_KEYS: u64 = 10;
+/// A count this many times less or more than usual is far outside.
+const OUTLIER_FACTOR: u64 = 10;
 
 /// What one run yielded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl RunYield {
 /// source, in any order.
 pub fn describe_unusual_counts(earlier: &[RunYield], run: RunYield) -> Vec<String> {
     let read = describe_unusual_count("read", 1, earlier, &run, |run| run.read);
-    let new = describe_unusual_count("new", LEAST_NEW, earlier, &run, |run| run.new);
+    let new = describe_unusual_count("new", MIN_USUAL_NEW_KEYS, earlier, &run, |run| run.new);
     read.into_iter().chain(new).collect()
 }
 
@@ -59,10 +59,10 @@ fn describe_unusual_count(
     count: fn(&RunYield) -> u64,
 ) -> Option<String> {
     let same_weekday: Vec<u64> = earlier.iter().filter(|one| one.weekday == run.weekday).map(count).collect();
-    let by_weekday = earlier.len() >= RUNS_FOR_WEEKDAYS && same_weekday.len() >= LEAST_OF_WEEKDAY;
+    let by_weekday = earlier.len() >= RUNS_FOR_WEEKDAYS && same_weekday.len() >= MIN_RUNS_OF_WEEKDAY;
     let known = if by_weekday { same_weekday } else { earlier.iter().map(count).collect() };
     let mut yielded: Vec<u64> = known.iter().copied().filter(|count| *count > 0).collect();
-    let least = if by_weekday { LEAST_OF_WEEKDAY } else { LEAST_RUNS };
+    let least = if by_weekday { MIN_RUNS_OF_WEEKDAY } else { MIN_RUNS };
     if yielded.len() < least {
         return None;
     }
@@ -71,7 +71,7 @@ fn describe_unusual_count(
     let now = count(run);
     let is_far = match now {
         0 => known.len() < yielded.len() * 2,
-        _ => now.saturating_mul(FAR) < usual || now > usual.saturating_mul(FAR),
+        _ => now.saturating_mul(OUTLIER_FACTOR) < usual || now > usual.saturating_mul(OUTLIER_FACTOR),
     };
     let day = if by_weekday { " on this weekday" } else { "" };
     is_far.then(|| format!("{name} {now}, usually about {usual}{day}"))

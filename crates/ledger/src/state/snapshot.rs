@@ -127,7 +127,7 @@ pub struct State {
     pub key_column: Option<String>,
     /// The job's own columns of the data tab, in the order in which they were added.
     pub columns: Vec<String>,
-    /// Those of them that users had deleted when this state was written.
+    /// The columns among them that users had deleted when this state was written.
     pub deleted: Vec<String>,
     /// The time zone of data timestamps, an IANA name.
     pub timezone: Option<String>,

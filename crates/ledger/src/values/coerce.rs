@@ -15,10 +15,10 @@ use crate::values::input_form::{InputForm, parse_day, parse_moment, suggest_patt
 use crate::values::odd_values::advise_on_odd_day;
 
 /// Whole numbers up to this are exact in a spreadsheet, which stores every number as an f64.
-const EXACT: u64 = 1 << 53;
+const MAX_EXACT_INTEGER: u64 = 1 << 53;
 
 /// The format of a day.
-const DAY_FORM: &str = "YYYY-MM-DD";
+const DAY_FORMAT: &str = "YYYY-MM-DD";
 /// The formats of a timestamp.
 const TIMESTAMP_FORM: &str = "2024-05-31T09:00:00Z or 2024-05-31 09:00";
 
@@ -56,7 +56,7 @@ fn coerce_inexact(digits: &str, kind: ColumnType) -> Result<Cell, String> {
         ColumnType::Number if is_whole => Ok(Cell::text(digits)),
         ColumnType::Number | ColumnType::Duration => Err(describe_lost_digits(digits)),
         ColumnType::Boolean => Err(format!("{digits} is neither true, yes, 1 nor false, no, 0; convert it in a step")),
-        ColumnType::Date => Err(describe_number_for_time(digits, "a date", DAY_FORM)),
+        ColumnType::Date => Err(describe_number_for_time(digits, "a date", DAY_FORMAT)),
         ColumnType::DateTime => Err(describe_number_for_time(digits, "a date and time", TIMESTAMP_FORM)),
         ColumnType::Link => Err("found a number, but the column holds links".into()),
         ColumnType::Formula => Err("found a number, but the column holds formulas".into()),
@@ -102,7 +102,11 @@ pub fn format_number(number: &Number) -> String {
 /// same number.
 #[expect(clippy::cast_precision_loss, reason = "2^53 is a power of two and exact")]
 pub(crate) fn format_float(f: f64) -> String {
-    if f.fract() == 0.0 && f.abs() <= EXACT as f64 { format!("{}", f + 0.0) } else { Value::from(f).to_string() }
+    if f.fract() == 0.0 && f.abs() <= MAX_EXACT_INTEGER as f64 {
+        format!("{}", f + 0.0)
+    } else {
+        Value::from(f).to_string()
+    }
 }
 
 fn format_value(value: Value) -> String {
@@ -126,8 +130,8 @@ fn coerce_auto(value: Value) -> Cell {
 /// Returns a number, or its digits if a spreadsheet would change it.
 fn make_number_cell(number: &Number) -> Cell {
     let exact = match (number.as_i64(), number.as_u64()) {
-        (Some(i), _) => i.unsigned_abs() <= EXACT,
-        (None, Some(u)) => u <= EXACT,
+        (Some(i), _) => i.unsigned_abs() <= MAX_EXACT_INTEGER,
+        (None, Some(u)) => u <= MAX_EXACT_INTEGER,
         (None, None) => true,
     };
     match number.as_f64().filter(|f| exact && f.is_finite()) {
@@ -150,7 +154,7 @@ fn coerce_number(value: Value, form: &InputForm) -> Result<Cell, String> {
     if unsigned.bytes().all(|b| b.is_ascii_digit()) && !unsigned.is_empty() {
         // A whole number that an f64 would change keeps its digits.
         match unsigned.parse::<u64>() {
-            Ok(whole) if whole <= EXACT => {}
+            Ok(whole) if whole <= MAX_EXACT_INTEGER => {}
             _ if form.decimal.is_none() => return Ok(Cell::Text(text)),
             _ => return Ok(Cell::Text(plain)),
         }
@@ -177,14 +181,14 @@ fn coerce_boolean(value: &Value) -> Result<Cell, String> {
 }
 
 fn coerce_date(value: &Value, form: &InputForm) -> Result<Cell, String> {
-    let text = read_time_text(value, "a date", DAY_FORM)?;
+    let text = read_time_text(value, "a date", DAY_FORMAT)?;
     let no_day = || match advise_on_odd_day(text) {
         Some(advice) => format!("{} {advice}", quote_name(text)),
         None => format!("{} is not a valid date; write it as YYYY-MM-DD{}", quote_name(text), suggest_pattern(text)),
     };
     let day: Date = match &form.pattern {
         Some(pattern) => parse_day(text, pattern).map_err(|why| format!("{} is {why}", quote_name(text)))?,
-        None if text.len() != DAY_FORM.len() => return Err(no_day()),
+        None if text.len() != DAY_FORMAT.len() => return Err(no_day()),
         None => text.parse().map_err(|_| no_day())?,
     };
     Ok(Cell::Date(f64::from(count_days(day)?)))

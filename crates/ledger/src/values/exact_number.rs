@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     /// Numbers that a double or 64 bits would change.
-    const UNHELD: [&str; 12] = [
+    const INEXACT_NUMBERS: [&str; 12] = [
         "1234567890123456.789",
         "0.1234567890123456789",
         "9007199254740993.0",
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_number_that_a_double_changes_is_kept_as_written() {
-        for token in UNHELD {
+        for token in INEXACT_NUMBERS {
             let text = format!("{{\"a\": [{token}, \"{token}\"], \"b\":{token} }}");
             let value = parse(&text).expect("a record");
             assert_eq!(value["b"].as_str().and_then(read_marked_digits), Some(token));

@@ -52,11 +52,11 @@ impl RankKind {
 const TIMESTAMP_BIT: u64 = 1 << 63;
 /// The rank of zero. Numbers below it take 633 of the pieces of 2^52 below, numbers above it 1,397
 /// above.
-const ZERO: u64 = 640 << 52;
+const ZERO_RANK: u64 = 640 << 52;
 /// The smallest ordered distance from zero, as a double.
-const LEAST: u64 = compute_double_bits(-128);
+const MIN_DISTANCE: u64 = compute_double_bits(-128);
 /// From here on a double does not hold every whole number.
-const WHOLE: u64 = 1 << 53;
+const MAX_EXACT_INTEGER: u64 = 1 << 53;
 /// Beyond these, above and below zero, only numbers that a double can hold have an order.
 const BEYOND_ABOVE: u64 = 1 << 62;
 const BEYOND_BELOW: u64 = 1 << 60;
@@ -97,22 +97,22 @@ pub fn explain_unordered_version(version: &str) -> String {
 fn rank_number(text: &str) -> Option<u64> {
     let is_negative = text.starts_with('-');
     let beyond = if is_negative { BEYOND_BELOW } else { BEYOND_ABOVE };
-    let between = parse_whole_number(text).filter(|number| (WHOLE..beyond).contains(number));
+    let between = parse_whole_number(text).filter(|number| (MAX_EXACT_INTEGER..beyond).contains(number));
     let distance = if let Some(number) = between {
-        compute_double_bits(53) - LEAST + 1 + (number - WHOLE)
+        compute_double_bits(53) - MIN_DISTANCE + 1 + (number - MAX_EXACT_INTEGER)
     } else {
         let bits = parse_exact_double(text)?.abs().to_bits();
         let far = compute_double_bits(beyond.ilog2().cast_signed());
         match bits {
             0 => 0,
-            _ if (LEAST..compute_double_bits(53)).contains(&bits) => bits - LEAST + 1,
+            _ if (MIN_DISTANCE..compute_double_bits(53)).contains(&bits) => bits - MIN_DISTANCE + 1,
             _ if (far..compute_double_bits(256)).contains(&bits) => {
-                compute_double_bits(53) - LEAST + 1 + (beyond - WHOLE) + (bits - far)
+                compute_double_bits(53) - MIN_DISTANCE + 1 + (beyond - MAX_EXACT_INTEGER) + (bits - far)
             }
             _ => return None,
         }
     };
-    Some(if is_negative { ZERO - distance } else { ZERO + distance })
+    Some(if is_negative { ZERO_RANK - distance } else { ZERO_RANK + distance })
 }
 
 fn rank_timestamp(text: &str) -> Option<u64> {

@@ -10,7 +10,7 @@ use crate::rules::rule::Habit;
 const RETRY_WORDS: [&str; 6] = ["retry", "retries", "tenacity", "backoff", "attempt", "stamina"];
 
 /// Parts of the names of functions that wait.
-const PAUSES: [&str; 11] =
+const WAIT_FUNCTIONS: [&str; 11] =
     ["sleep", "wait", "recv", "accept", "input", "read", "select", "poll", "next", "backoff", "join"];
 
 /// Asks the rules.
@@ -65,7 +65,8 @@ fn check_endless_loops(facts: &PyFacts<'_>, findings: &mut Findings<'_>) {
         let (range, body) = (found.node.byte_range(), handler.body.byte_range());
         let pauses = facts.calls.iter().filter(|call| range.contains(&call.byte())).any(|call| {
             // A queue's `get` waits, too.
-            PAUSES.iter().any(|word| call.method.contains(word)) || (call.method == "get" && !facts.is_network(call))
+            WAIT_FUNCTIONS.iter().any(|word| call.method.contains(word))
+                || (call.method == "get" && !facts.is_network(call))
         });
         let leaves = has_below(handler.body, |node| {
             matches!(node.kind(), "raise_statement" | "return_statement" | "break_statement")

@@ -22,7 +22,7 @@ const KEY_FILE_READERS: [&str; 5] = [
 const LOG_METHODS: [&str; 8] = ["debug", "info", "warning", "warn", "error", "critical", "exception", "log"];
 
 /// Nodes that make something else of what is in them.
-const MAKERS: [&str; 6] =
+const CONVERTING_NODES: [&str; 6] =
     ["call", "subscript", "comparison_operator", "not_operator", "keyword_argument", "conditional_expression"];
 
 /// Asks the rules.
@@ -106,7 +106,7 @@ fn check_logged_secrets(facts: &PyFacts<'_>, call: &PyCall<'_>, findings: &mut F
                 secret = Some((node.start_byte(), name.to_owned()));
             }
             // What a function or a comparison makes of a secret, such as its length, is another matter.
-            !MAKERS.contains(&node.kind())
+            !CONVERTING_NODES.contains(&node.kind())
         });
         if let Some((byte, name)) = secret {
             let confidence = match (names_secret(&name), is_error) {

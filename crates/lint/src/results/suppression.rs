@@ -7,7 +7,7 @@ use crate::files::source_text::SourceText;
 use crate::finding::{LintConfidence, LintFinding, TextPosition};
 use crate::rules::table::find_rule;
 
-const MARK: &str = "# sheetkeep: ignore";
+const SUPPRESSION_COMMENT: &str = "# sheetkeep: ignore";
 
 /// A comment that ignores findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +74,12 @@ fn report_on_comment(comment: &IgnoreComment, code: &str, message: String) -> Op
 fn find_comments(source: &SourceText) -> Vec<IgnoreComment> {
     let mut found = Vec::new();
     // Most files have none, and one search is faster than one for each line.
-    if !source.text.contains(MARK) {
+    if !source.text.contains(SUPPRESSION_COMMENT) {
         return found;
     }
     for (at, line) in source.text.lines().enumerate() {
-        let Some(start) = line.find(MARK) else { continue };
-        let rest = line.get(start + MARK.len()..).unwrap_or_default();
+        let Some(start) = line.find(SUPPRESSION_COMMENT) else { continue };
+        let rest = line.get(start + SUPPRESSION_COMMENT.len()..).unwrap_or_default();
         let (is_whole_file, rest) = match rest.strip_prefix("-file") {
             Some(rest) => (true, rest),
             None => (false, rest),

@@ -129,6 +129,6 @@ pub struct LintRule {
     pub kind: ExampleKind,
     /// A text with the finding.
     pub bad: &'static str,
-    /// The same without it.
+    /// The text without the finding.
     pub good: &'static str,
 }

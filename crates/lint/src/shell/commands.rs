@@ -5,7 +5,7 @@ use crate::syntax::tree::{SyntaxNode, SyntaxTree};
 /// Nodes within each other at most.
 const MAX_DEPTH: usize = 1_500;
 /// Programs that run another one.
-const WRAPPERS: [&str; 14] = [
+const WRAPPER_PROGRAMS: [&str; 14] = [
     "sudo",
     "timeout",
     "nice",
@@ -230,7 +230,7 @@ fn find_program(words: &[&str]) -> usize {
     let mut at = 0;
     while let Some(word) = words.get(at) {
         let name = word.rsplit('/').next().unwrap_or_default();
-        if !WRAPPERS.contains(&name) {
+        if !WRAPPER_PROGRAMS.contains(&name) {
             break;
         }
         if let Some(end) = words.iter().skip(at).position(|word| *word == "--") {

@@ -23,8 +23,8 @@ struct PackedNode {
     flags: u8,
 }
 
-const NAMED: u8 = 1;
-const MISSING: u8 = 2;
+const IS_NAMED: u8 = 1;
+const IS_MISSING: u8 = 2;
 
 /// The syntax of a whole script.
 #[derive(Debug)]
@@ -96,8 +96,8 @@ impl SyntaxTree {
     fn pack(&self, cursor: &TreeCursor<'_>, from: usize) -> PackedNode {
         let node = cursor.node();
         let place = |byte: usize| u32::try_from(byte + from).unwrap_or(u32::MAX);
-        let is_named = if node.is_named() { NAMED } else { 0 };
-        let is_missing = if node.is_missing() { MISSING } else { 0 };
+        let is_named = if node.is_named() { IS_NAMED } else { 0 };
+        let is_missing = if node.is_missing() { IS_MISSING } else { 0 };
         PackedNode {
             start: place(node.start_byte()),
             end: place(node.end_byte()),
@@ -153,12 +153,12 @@ impl<'t> SyntaxNode<'t> {
 
     /// Returns whether it is more than a bracket, an operator or a keyword.
     pub(crate) fn is_named(self) -> bool {
-        self.packed().flags & NAMED != 0
+        self.packed().flags & IS_NAMED != 0
     }
 
     /// Returns whether the parser added it, because the script lacks it.
     pub(crate) fn is_missing(self) -> bool {
-        self.packed().flags & MISSING != 0
+        self.packed().flags & IS_MISSING != 0
     }
 
     /// Returns whether it is a text that the parser could not fit in.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{at, schedule, short};
-use crate::call_queue::{AfterCall, CallEnd, CallQueue, ClockReading, SPREAD_MS, WAITING_MS};
+use crate::call_queue::{AfterCall, CALL_SPACING_MS, CallEnd, CallQueue, ClockReading, WAITING_INTERVAL_MS};
 use crate::job_schedule::{JobSchedule, MisfirePolicy, OverlapPolicy, ReadyTime, build_deadline_recurrence};
 use crate::zone::parse_zone;
 
@@ -99,7 +99,7 @@ fn each_job_is_called_at_the_start_at_most_eight_at_once() {
     assert_eq!(machine.most_active, 8);
     let mut quick = Machine::new(vec![schedule("0 9 * * *", "UTC"); 200], "2026-06-02T10:00:00Z");
     let calls = quick.live(10_000);
-    assert_eq!(u64::try_from(calls.len()).expect("few"), 10_000 / SPREAD_MS, "no flurry");
+    assert_eq!(u64::try_from(calls.len()).expect("few"), 10_000 / CALL_SPACING_MS, "no flurry");
 }
 
 #[test]
@@ -231,9 +231,9 @@ fn a_job_is_called_each_minute_while_a_run_is_active() {
         let mut queue = called(JobSchedule { overlap, ..schedule("0 9 * * *", "UTC") }, "2026-06-02T09:00:00Z");
         queue.end(0, &active, now, 0.5)
     };
-    assert_eq!(waits(OverlapPolicy::Queue), AfterCall::CallAgain { after_ms: WAITING_MS });
+    assert_eq!(waits(OverlapPolicy::Queue), AfterCall::CallAgain { after_ms: WAITING_INTERVAL_MS });
     // What is active may be a command that keeps the lease for a moment.
-    assert_eq!(waits(OverlapPolicy::Skip), AfterCall::CallAgain { after_ms: WAITING_MS });
+    assert_eq!(waits(OverlapPolicy::Skip), AfterCall::CallAgain { after_ms: WAITING_INTERVAL_MS });
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_machine_ahead_of_the_service_asks_until_it_is_time() {
     let mut queue = called(schedule("0 9 * * *", "UTC"), "2026-06-02T09:05:00Z");
     let not_yet = CallEnd { exit_code: Some(0), next: Some(at("2026-06-02T09:00:00Z")), is_active: false };
     let now = reading("2026-06-02T09:05:01Z", 1_000);
-    assert_eq!(queue.end(0, &not_yet, now, 0.5), AfterCall::CallAgain { after_ms: WAITING_MS });
+    assert_eq!(queue.end(0, &not_yet, now, 0.5), AfterCall::CallAgain { after_ms: WAITING_INTERVAL_MS });
 }
 
 #[test]

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use super::{at, schedule, short};
 use crate::backfill::plan_backfill;
 use crate::cadence::find_outgrown_interval;
-use crate::decision::{
-    ActiveRun, ClosedReason, DueDecision, MOST_RECORDED, OccurrenceHistory, decide, is_overlap_text,
-};
+use crate::decision::{ActiveRun, ClosedReason, DueDecision, MAX_RECORDED, OccurrenceHistory, decide, is_overlap_text};
 use crate::job_schedule::{
     JobSchedule, MisfirePolicy, OverlapPolicy, ReadyTime, build_deadline_recurrence, draw_jitter_ms, estimate_ms,
     parse_time,
@@ -125,7 +123,7 @@ fn an_outage_of_months_is_recorded_in_bounds() {
     let schedule = schedule("* * * * *", "Europe/Berlin");
     let decision = decide(&schedule, at("2026-06-05T20:00:00Z"), &settled("2026-03-01T00:00:00Z"));
     assert_eq!(due(&decision), Some("2026-06-05T20:00Z".into()));
-    assert_eq!(decision.closed.len(), MOST_RECORDED - 1);
+    assert_eq!(decision.closed.len(), MAX_RECORDED - 1);
     let before = decision.missed_before.expect("older ones");
     assert_eq!((short(before.first), before.count), ("2026-03-01T00:01Z".into(), 139_340));
     assert_eq!(before.count + 100, 96 * 1440 + 20 * 60, "96 days and 20 hours of minutes");

@@ -37,7 +37,7 @@ pub enum TokenError {
     #[error("the credentials can't be used: {0}")]
     Unusable(String),
     /// A proxy stopped the request.
-    #[error("no way to the token service: {0}")]
+    #[error("the token service can't be reached: {0}")]
     Proxy(ProxyError),
 }
 

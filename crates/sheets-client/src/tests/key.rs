@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// An RSA key of 2,048 bits, PKCS #8, base64.
-const THROW_AWAY: &str = "\
+const TEST_PRIVATE_KEY: &str = "\
     MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC80yKoeXkDceLH8ZMPLHMzhmPLBJecUk7VElHllyjd2z9dX1htyzQ1q/+kEq9IWn8l\
     AcU6b6FpbGvOyyHpGHs08YT7rm+MJwBCzACKgdw27yonSkX8ulUZCIRs6upjkncnopTdsy2YAQdJEzHJ4oWlzp0WV8xqhxyZh9xcYULfIPVkhuhXr0qn\
     i3AmY3iSZaFCmnU40huK5+w8Hmxfb1C7/D0CGWjv6oY3kACSfQRm+4/8nf0uAEVYGOuKCBPKGETV+p7pyQjbuClHT+65xtR8on2JNNI0UHddXUo8HxwL\
@@ -21,7 +21,7 @@ const THROW_AWAY: &str = "\
 
 /// Returns the key as a key file contains it.
 pub(crate) fn pem() -> String {
-    format!("-----BEGIN {0}-----\n{THROW_AWAY}\n-----END {0}-----\n", "PRIVATE KEY")
+    format!("-----BEGIN {0}-----\n{TEST_PRIVATE_KEY}\n-----END {0}-----\n", "PRIVATE KEY")
 }
 
 /// Returns a service account's key file.

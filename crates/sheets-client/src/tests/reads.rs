@@ -7,7 +7,7 @@ use crate::calls::quota::QuotaUser;
 use crate::errors::call_error::{ErrorCause, Method};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::SheetsOptions;
-use crate::tests::stub::{BOOK, Stub, StubResponse, book, one_range, one_value};
+use crate::tests::stub::{SPREADSHEET_ID, Stub, StubResponse, book, one_range, one_value};
 use crate::types::response_types::NamedRangeInfo;
 use sheetkeep_base::fault::Fault;
 use sheetkeep_base::retry::{GiveUpReason, RetryPolicy};
@@ -19,7 +19,7 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
         StubResponse::json(
             200,
             &json!({
-                "spreadsheetId": BOOK,
+                "spreadsheetId": SPREADSHEET_ID,
                 "properties": {"title": "Book", "locale": "en_US", "timeZone": "Europe/Berlin"},
                 "sheets": [
                     {"properties": {"title": "A", "gridProperties": {"rowCount": 1000, "columnCount": 26}}},
@@ -38,7 +38,7 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
     assert_eq!(read.named_ranges, [named]);
     assert_eq!(client.service_time(), Timestamp::parse("2026-11-22T09:30:00Z").map(|t| (t, 0)));
     let call = &stub.calls()[0];
-    assert!(call.line.starts_with(&format!("GET /v4/spreadsheets/{BOOK}?")), "{}", call.line);
+    assert!(call.line.starts_with(&format!("GET /v4/spreadsheets/{SPREADSHEET_ID}?")), "{}", call.line);
     assert!(call.line.contains("prettyPrint=false") && call.line.contains("fields=spreadsheetId"), "{}", call.line);
     assert_eq!(call.bearer().as_deref(), Some("test-token"));
 }
@@ -47,7 +47,7 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
 async fn values_come_in_the_order_asked_and_empty_ranges_have_no_rows() {
     let stub = Stub::new(|_, _| {
         let ranges = json!([{"range": "B!A1:A2", "values": [["b", 1.5], [], [true]]}, {"range": "A!A1:A2"}]);
-        StubResponse::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": ranges}))
+        StubResponse::json(200, &json!({"spreadsheetId": SPREADSHEET_ID, "valueRanges": ranges}))
     });
     let ranges = ["'B #1'!A:A".to_owned(), "'A'!A:A".to_owned()];
     let read = stub.client().read_values(&book(), &ranges).await.expect("read");
@@ -264,7 +264,8 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
 #[tokio::test(start_paused = true)]
 async fn the_bound_is_on_one_answer_and_not_on_a_connection() {
     let padding = "x".repeat(9_000);
-    let stub = Stub::new(move |_, _| StubResponse::json(200, &json!({"spreadsheetId": BOOK, "unknown": padding})));
+    let stub =
+        Stub::new(move |_, _| StubResponse::json(200, &json!({"spreadsheetId": SPREADSHEET_ID, "unknown": padding})));
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
     for _ in 0..40 {
         client.read_metadata(&book()).await.expect("each response is short enough");

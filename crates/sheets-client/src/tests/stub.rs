@@ -18,7 +18,7 @@ use sheetkeep_base::system::{SeededRng, TestClock};
 use sheetkeep_base::time::Timestamp;
 
 /// The spreadsheet id that all tests use.
-pub(crate) const BOOK: &str = "1SampleSpreadsheetId";
+pub(crate) const SPREADSHEET_ID: &str = "1SampleSpreadsheetId";
 
 /// A received request.
 #[derive(Debug, Clone)]
@@ -206,12 +206,15 @@ pub(crate) fn token(n: usize) -> StubResponse {
 }
 
 pub(crate) fn book() -> SpreadsheetId {
-    SpreadsheetId::parse(BOOK).expect("an id")
+    SpreadsheetId::parse(SPREADSHEET_ID).expect("an id")
 }
 
 /// Returns the response to `values` for one range that contains `x`.
 pub(crate) fn one_value() -> StubResponse {
-    StubResponse::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": [{"range": "A!A1", "values": [["x"]]}]}))
+    StubResponse::json(
+        200,
+        &json!({"spreadsheetId": SPREADSHEET_ID, "valueRanges": [{"range": "A!A1", "values": [["x"]]}]}),
+    )
 }
 
 /// Returns the ranges that `one_value` answers.

@@ -9,7 +9,7 @@ use crate::errors::token_error::TokenError;
 use crate::options::{AccessScope, SheetsOptions};
 use crate::sheets::{BatchResult, Sheets};
 use crate::tests::key::service_account;
-use crate::tests::stub::{BOOK, Seen, Stub, StubResponse, book, one_range, one_value, token};
+use crate::tests::stub::{SPREADSHEET_ID, Seen, Stub, StubResponse, book, one_range, one_value, token};
 use crate::types::requests::{Batch, Request};
 use sheetkeep_base::fault::Fault;
 
@@ -52,7 +52,7 @@ async fn a_401_is_answered_with_one_new_token_for_all() {
 async fn a_write_that_got_a_401_goes_out_once_more() {
     let stub = Stub::new(|_, n| match n {
         0 => unauthenticated(),
-        _ => StubResponse::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}]})),
+        _ => StubResponse::json(200, &json!({"spreadsheetId": SPREADSHEET_ID, "replies": [{}]})),
     });
     assert!(matches!(stub.robot().batch_update(&book(), &batch()).await, BatchResult::Applied(_)));
     assert_eq!((stub.tokens().len(), stub.calls().len()), (2, 2));

@@ -8,7 +8,7 @@ use crate::errors::call_error::{ErrorCause, Method};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::SheetsOptions;
 use crate::sheets::BatchResult;
-use crate::tests::stub::{BOOK, Stub, StubResponse, book};
+use crate::tests::stub::{SPREADSHEET_ID, Stub, StubResponse, book};
 use crate::types::cell::{CellData, CellRow};
 use crate::types::requests::{Batch, Request};
 use sheetkeep_base::fault::Fault;
@@ -26,7 +26,7 @@ fn batch() -> Batch {
 fn applied() -> StubResponse {
     StubResponse::json(
         200,
-        &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "commentUpdateState": "NO_UPDATES_REQUESTED"}),
+        &json!({"spreadsheetId": SPREADSHEET_ID, "replies": [{}, {}], "commentUpdateState": "NO_UPDATES_REQUESTED"}),
     )
 }
 
@@ -44,7 +44,7 @@ async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
     let BatchResult::Applied(response) = client.batch_update(&book(), &batch()).await else { panic!("it was applied") };
     assert_eq!((response.replies.len(), response.updated), (2, None));
     let call = &stub.calls()[0];
-    assert_eq!(call.line, format!("POST /v4/spreadsheets/{BOOK}:batchUpdate?alt=json&prettyPrint=false"));
+    assert_eq!(call.line, format!("POST /v4/spreadsheets/{SPREADSHEET_ID}:batchUpdate?alt=json&prettyPrint=false"));
     assert_eq!(call.bearer().as_deref(), Some("test-token"));
     assert!(call.head.contains("content-type: application/json"), "{}", call.head);
     let body: Value = serde_json::from_str(&call.body).expect("JSON");
@@ -55,7 +55,7 @@ async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
-    let whole = json!({"spreadsheetId": BOOK, "replies": [{}, {}]}).to_string();
+    let whole = json!({"spreadsheetId": SPREADSHEET_ID, "replies": [{}, {}]}).to_string();
     let cut = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{}", whole.len(), &whole[..20]);
     let open: Vec<(&str, ResponseFactory)> = vec![
         (
@@ -78,7 +78,10 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
         ),
         ("an empty object", Box::new(|| StubResponse::json(200, &json!({})))),
         ("an error with 200", Box::new(|| StubResponse::json(200, &json!({"error": {"code": 400, "message": "x"}})))),
-        ("a reply too few", Box::new(|| StubResponse::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}]})))),
+        (
+            "a reply too few",
+            Box::new(|| StubResponse::json(200, &json!({"spreadsheetId": SPREADSHEET_ID, "replies": [{}]}))),
+        ),
         (
             "another spreadsheet",
             Box::new(|| StubResponse::json(200, &json!({"spreadsheetId": "x", "replies": [{}, {}]}))),
@@ -154,7 +157,7 @@ async fn a_batch_s_answer_that_is_too_long_is_lost() {
     let stub = Stub::new(|_, _| {
         StubResponse::json(
             200,
-            &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": "x".repeat(20_000)}),
+            &json!({"spreadsheetId": SPREADSHEET_ID, "replies": [{}, {}], "updatedSpreadsheet": "x".repeat(20_000)}),
         )
     });
     let client = stub.client_with(SheetsOptions { response_limit: 10_000, ..stub.options() });
@@ -167,7 +170,7 @@ async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
     let stub = Stub::new(|_, _| {
         StubResponse::json(
             200,
-            &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": {"sheets": []}}),
+            &json!({"spreadsheetId": SPREADSHEET_ID, "replies": [{}, {}], "updatedSpreadsheet": {"sheets": []}}),
         )
     });
     let asked = batch().with_response_ranges(vec!["'A'!A1:B2".to_owned()]);
@@ -193,7 +196,11 @@ async fn a_spreadsheet_whose_making_was_lost_is_not_made_twice() {
 #[tokio::test(start_paused = true)]
 async fn no_minute_has_more_than_fifty_writes() {
     let stub = Stub::new(|seen, _| {
-        if seen.line.starts_with("POST") { applied() } else { StubResponse::json(200, &json!({"spreadsheetId": BOOK})) }
+        if seen.line.starts_with("POST") {
+            applied()
+        } else {
+            StubResponse::json(200, &json!({"spreadsheetId": SPREADSHEET_ID}))
+        }
     });
     let client = stub.client();
     for _ in 0..60 {

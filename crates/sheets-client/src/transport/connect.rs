@@ -42,7 +42,7 @@ use sheetkeep_base::redact;
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// Allowance for the head of a response beside its body, in bytes.
-const HEAD_ROOM: u64 = 65_536;
+const MAX_RESPONSE_HEAD_BYTES: u64 = 65_536;
 
 /// Opens a stream to a server within this process; called once per connection.
 pub type StreamFactory = Arc<dyn Fn() -> DuplexStream + Send + Sync>;
@@ -117,7 +117,7 @@ impl Connector {
             transport_kind,
             clock,
             timeout,
-            limit: body_limit.saturating_add(HEAD_ROOM),
+            limit: body_limit.saturating_add(MAX_RESPONSE_HEAD_BYTES),
             oversized_count: Arc::default(),
         })
     }

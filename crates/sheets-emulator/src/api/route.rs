@@ -100,7 +100,7 @@ impl ApiMethod {
 }
 
 /// Parameters that every method accepts (Google's discovery document), in JSON spelling.
-const COMMON: [&str; 11] = [
+const COMMON_PARAMETERS: [&str; 11] = [
     ".xgafv",
     "accessToken",
     "alt",
@@ -132,7 +132,7 @@ impl ApiMethod {
             _ => &[],
         };
         let appends = self == Self::ValuesAppend && name == "insertDataOption";
-        appends || own.contains(&name) || COMMON.contains(&name)
+        appends || own.contains(&name) || COMMON_PARAMETERS.contains(&name)
     }
 }
 

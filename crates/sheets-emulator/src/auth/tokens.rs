@@ -24,7 +24,7 @@ use crate::random::RandomSource;
 const LIFETIME_S: u64 = 3599;
 
 /// Seconds by which a client's clock may be ahead (measured on Google's service).
-const LEEWAY_S: i64 = 300;
+const CLOCK_TOLERANCE_S: i64 = 300;
 
 /// Audiences that client libraries name regardless of the key file.
 const GOOGLE_AUDIENCES: [&str; 3] = [
@@ -203,7 +203,7 @@ fn check_audience(audience: &str, host: &str) -> Result<(), TokenError> {
 fn check_time(iat: Option<f64>, exp: Option<f64>, now_ms: i64) -> Result<(), TokenError> {
     let now = (now_ms / 1000) as f64;
     let (Some(iat), Some(exp)) = (iat, exp) else { return Err(TokenError::grant(BAD_TIME)) };
-    let fresh = iat <= now + LEEWAY_S as f64 && iat >= now - 3600.0 - LEEWAY_S as f64;
+    let fresh = iat <= now + CLOCK_TOLERANCE_S as f64 && iat >= now - 3600.0 - CLOCK_TOLERANCE_S as f64;
     if fresh && exp > now && exp > iat && exp - iat <= 3600.0 { Ok(()) } else { Err(TokenError::grant(BAD_TIME)) }
 }
 

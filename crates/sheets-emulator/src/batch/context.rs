@@ -32,10 +32,10 @@ pub enum MissingIdBehavior {
 /// What names, titles and ids must differ from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValidationBehavior {
-    /// Those of the spreadsheet after the earlier requests of the batch.
+    /// From those of the spreadsheet after the earlier requests of the batch.
     #[default]
     Sequential,
-    /// Those, and those of the spreadsheet before the batch. A name that an earlier request freed
+    /// From those, and from those of the spreadsheet before the batch. A name that an earlier request freed
     /// still counts as taken.
     Snapshot,
 }

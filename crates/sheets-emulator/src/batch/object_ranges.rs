@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::grid::area::GridRange;
 
 /// Members that are ranges.
-const ONE: [&str; 2] = ["dataRange", "sourceRange"];
+const RANGE_MEMBERS: [&str; 2] = ["dataRange", "sourceRange"];
 
 /// Members that are lists of ranges.
 const LISTS: [&str; 3] = ["ranges", "sources", "unprotectedRanges"];
@@ -57,7 +57,7 @@ fn move_ranges(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option
         Value::Object(members) => {
             let mut empty = Vec::new();
             for (name, value) in members.iter_mut() {
-                let is_one = ONE.contains(&name.as_str());
+                let is_one = RANGE_MEMBERS.contains(&name.as_str());
                 match value {
                     Value::Array(ranges) if LISTS.contains(&name.as_str()) => {
                         ranges.retain_mut(|range| {

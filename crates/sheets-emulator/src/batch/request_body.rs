@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::error::ApiError;
 use crate::schema::message_types::{FieldKind, find_member, to_json_name};
-use crate::schema::proto_json::{NOT_JSON, WRONG_ROOT, explain_unknown_name};
+use crate::schema::proto_json::{NOT_AN_OBJECT_MESSAGE, NOT_JSON, explain_unknown_name};
 
 /// The body of a batch.
 #[derive(Debug)]
@@ -67,7 +67,10 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
     let RawMembers(members) =
         serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).map_err(|error| {
             let broken = error.is_syntax() || error.is_eof();
-            ApiError::bad_field("", if broken { format!("{NOT_JSON}\n{error}") } else { WRONG_ROOT.to_owned() })
+            ApiError::bad_field(
+                "",
+                if broken { format!("{NOT_JSON}\n{error}") } else { NOT_AN_OBJECT_MESSAGE.to_owned() },
+            )
         })?;
     let mut request_body =
         BatchBody { requests: Vec::new(), includes_spreadsheet: false, includes_grid_data: false, ranges: Vec::new() };

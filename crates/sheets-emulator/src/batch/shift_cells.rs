@@ -21,7 +21,7 @@ use crate::storage::content::developer_metadata::{KIND, read_location_sheet};
 use crate::storage::transaction::SheetProperties;
 
 /// Stored objects whose body has a `range` that moves with the cells.
-const RANGED: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
+const OBJECTS_WITH_RANGE: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
 
 /// Returns the kind of stored row or column properties, by index.
 pub(crate) fn name_properties_kind(dimension: Dimension) -> &'static str {
@@ -222,14 +222,14 @@ pub(crate) fn move_ranges(
         if named.range.sheet_id != sheet {
             continue;
         }
-        let range = moved(named.range.clone()).unwrap_or(GridRange::NOWHERE);
+        let range = moved(named.range.clone()).unwrap_or(GridRange::DELETED_RANGE);
         if range != named.range {
             batch.tx.remove_named_range(&named.id)?;
             named.range = range;
             batch.tx.add_named_range(&named)?;
         }
     }
-    for kind in RANGED {
+    for kind in OBJECTS_WITH_RANGE {
         for (id, mut body) in batch.tx.objects(Some(sheet), kind)? {
             let Some(range) = read_body_range(&body) else { continue };
             match moved(range.clone()) {

@@ -27,15 +27,15 @@ pub(crate) const SPREADSHEET: &str = "application/vnd.google-apps.spreadsheet";
 pub(crate) const ROOT_ID: &str = "0AEmulatedDriveUk9PVA";
 
 /// Members of a file in a response without `fields`.
-pub(crate) const USUAL: &str = "kind,id,name,mimeType";
+pub(crate) const DEFAULT_FIELDS: &str = "kind,id,name,mimeType";
 
 /// Kind and number of the stored creation time.
 const CREATED: (&str, i64) = ("drive", 0);
 /// Kind and number of the stored mark of a file in the trash.
-const TRASHED: (&str, i64) = ("drive", 1);
+const TRASH_MARK: (&str, i64) = ("drive", 1);
 
 /// Members of a file that a caller may set. Others are refused, because they would not be stored.
-const WRITABLE: [&str; 5] = ["name", "mimeType", "trashed", "parents", "kind"];
+const WRITABLE_MEMBERS: [&str; 5] = ["name", "mimeType", "trashed", "parents", "kind"];
 
 /// Answers `files.create`: creates an empty spreadsheet with this name.
 pub(crate) fn create(
@@ -55,7 +55,7 @@ pub(crate) fn create(
     let transaction = store.write(id)?;
     transaction.put_object(None, CREATED.0, CREATED.1, &json!(Rfc3339(now_ms).to_string()))?;
     if body.get("trashed") == Some(&json!(true)) {
-        transaction.put_object(None, TRASHED.0, TRASHED.1, &json!(true))?;
+        transaction.put_object(None, TRASH_MARK.0, TRASH_MARK.1, &json!(true))?;
     }
     transaction.commit()?;
     describe_file(store, id, name, now_ms)
@@ -63,7 +63,7 @@ pub(crate) fn create(
 
 /// Refuses members that would not be stored, and folders other than the root.
 fn check_members(body: &Map<String, Value>) -> Result<(), DriveError> {
-    if let Some(other) = body.keys().find(|name| !WRITABLE.contains(&name.as_str())) {
+    if let Some(other) = body.keys().find(|name| !WRITABLE_MEMBERS.contains(&name.as_str())) {
         return Err(ApiError::unimplemented(format!("This emulator keeps no {other} of a file.")).into());
     }
     let parents = match body.get("parents") {
@@ -119,10 +119,10 @@ pub(crate) fn get(store: &SpreadsheetStore, id: &str, query: &QueryParams, now_m
         let root = json!({"kind": "drive#file", "id": ROOT_ID, "name": "My Drive",
             "mimeType": "application/vnd.google-apps.folder", "trashed": false, "starred": false, "ownedByMe": true,
             "owners": [describe_owner()]});
-        return Ok(apply_fields(root, query, USUAL)?);
+        return Ok(apply_fields(root, query, DEFAULT_FIELDS)?);
     }
     let title = store.read(id)?.properties()?.title;
-    Ok(apply_fields(describe_file(store, id, &title, now_ms)?, query, USUAL)?)
+    Ok(apply_fields(describe_file(store, id, &title, now_ms)?, query, DEFAULT_FIELDS)?)
 }
 
 /// Answers `files.list`: the files that match `q`, newest first unless `orderBy` names an order.
@@ -194,10 +194,10 @@ pub(crate) fn update(
         transaction.set_properties(&properties)?;
     }
     if let Some(trashed) = body.get("trashed").and_then(Value::as_bool) {
-        transaction.put_object(None, TRASHED.0, TRASHED.1, &json!(trashed))?;
+        transaction.put_object(None, TRASH_MARK.0, TRASH_MARK.1, &json!(trashed))?;
     }
     transaction.commit()?;
-    Ok(apply_fields(describe_file(store, id, &properties.title, now_ms)?, query, USUAL)?)
+    Ok(apply_fields(describe_file(store, id, &properties.title, now_ms)?, query, DEFAULT_FIELDS)?)
 }
 
 /// Answers `files.delete`: removes the spreadsheet for good; an unknown id is a 404.
@@ -230,7 +230,7 @@ pub(crate) fn describe_file(store: &SpreadsheetStore, id: &str, title: &str, now
     let objects = store.read(id)?.objects(None, CREATED.0)?;
     let stored = |number: i64| objects.iter().find(|(id, _)| *id == number).map(|(_, body)| body.clone());
     let created = stored(CREATED.1).unwrap_or_else(|| json!(Rfc3339(now_ms).to_string()));
-    let trashed = stored(TRASHED.1).unwrap_or(json!(false));
+    let trashed = stored(TRASH_MARK.1).unwrap_or(json!(false));
     Ok(json!({"kind": "drive#file", "id": id, "name": title, "mimeType": SPREADSHEET, "starred": false,
               "trashed": trashed, "explicitlyTrashed": trashed, "parents": [ROOT_ID], "spaces": ["drive"],
               "createdTime": created, "modifiedTime": Rfc3339(now_ms).to_string(),

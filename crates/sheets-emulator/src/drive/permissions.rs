@@ -15,10 +15,10 @@ use crate::storage::store::SpreadsheetStore;
 const KIND: &str = "permission";
 
 /// Members of a permission in a response without `fields`.
-pub(crate) const USUAL: &str = "kind,id,type,role";
+pub(crate) const DEFAULT_FIELDS: &str = "kind,id,type,role";
 
-/// The same for a list.
-pub(crate) const USUAL_LIST: &str = "kind,permissions(kind,id,type,role)";
+/// Members of a list of permissions in a response without `fields`.
+pub(crate) const DEFAULT_LIST_FIELDS: &str = "kind,permissions(kind,id,type,role)";
 
 /// The id of the owner's permission.
 const OWNERS: i64 = 1;

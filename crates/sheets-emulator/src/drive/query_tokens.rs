@@ -11,7 +11,7 @@ pub(crate) enum QueryToken {
 /// Splits a query into words, texts in quotes, and signs; `None` if there is another character, or
 /// a quote without its end.
 pub(crate) fn split_into_tokens(text: &str) -> Option<Vec<QueryToken>> {
-    const SIGNS: [&str; 10] = ["!=", "<=", ">=", "=", "<", ">", "(", ")", "{", "}"];
+    const OPERATORS: [&str; 10] = ["!=", "<=", ">=", "=", "<", ">", "(", ")", "{", "}"];
     let mut found = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
@@ -19,7 +19,7 @@ pub(crate) fn split_into_tokens(text: &str) -> Option<Vec<QueryToken>> {
             let (value, after) = split_quoted(&rest[1..], first)?;
             found.push(QueryToken::Quoted(value));
             rest = after;
-        } else if let Some(sign) = SIGNS.into_iter().find(|sign| rest.starts_with(sign)) {
+        } else if let Some(sign) = OPERATORS.into_iter().find(|sign| rest.starts_with(sign)) {
             found.push(QueryToken::Sign(sign));
             rest = &rest[sign.len()..];
         } else {

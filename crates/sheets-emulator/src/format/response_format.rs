@@ -121,7 +121,7 @@ fn add_other_criteria(filter: &mut Map<String, Value>) {
 /// Removes `sheetId` 0 from the ranges and coordinates of a message, as on Google's wire
 /// (recorded).
 pub(crate) fn remove_first_sheet_id(value: &Value) -> Value {
-    const PLACES: [&str; 9] = [
+    const FORMAT_MEMBERS: [&str; 9] = [
         "startRowIndex",
         "endRowIndex",
         "startColumnIndex",
@@ -134,7 +134,7 @@ pub(crate) fn remove_first_sheet_id(value: &Value) -> Value {
     ];
     match value {
         Value::Object(members) => {
-            let is_place = members.keys().all(|name| name == "sheetId" || PLACES.contains(&name.as_str()));
+            let is_place = members.keys().all(|name| name == "sheetId" || FORMAT_MEMBERS.contains(&name.as_str()));
             let first = |name: &str, value: &Value| is_place && name == "sheetId" && *value == json!(0);
             let is_set = members.iter().filter(|(name, value)| !first(name, value));
             is_set.map(|(name, value)| (name.clone(), remove_first_sheet_id(value))).collect()

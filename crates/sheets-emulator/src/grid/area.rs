@@ -75,7 +75,7 @@ pub(crate) struct GridRange {
 impl GridRange {
     /// The range of a named range whose cells were deleted: on no sheet, because sheet ids are not
     /// negative.
-    pub(crate) const NOWHERE: Self =
+    pub(crate) const DELETED_RANGE: Self =
         Self { sheet_id: -1, start_row: None, end_row: None, start_col: None, end_col: None };
 
     /// Creates a range with all four bounds.

@@ -104,10 +104,10 @@ impl Cell {
 
 /// Parts of formulas that may fill several cells. `TRANSPOSE` and the like yield `#NAME?` and fill
 /// none.
-const SPILLING: [&str; 5] = ["ARRAYFORMULA", "FILTER", "UNIQUE", "SORT", "{"];
+const SPILLING_FUNCTIONS: [&str; 5] = ["ARRAYFORMULA", "FILTER", "UNIQUE", "SORT", "{"];
 
 /// Functions that return one value, whatever their arguments are.
-const SINGLE: [&str; 16] = [
+const SINGLE_VALUE_FUNCTIONS: [&str; 16] = [
     "SUM",
     "AVERAGE",
     "MIN",
@@ -127,7 +127,7 @@ const SINGLE: [&str; 16] = [
 ];
 
 /// Functions that return one of their arguments.
-const CHOOSING: [&str; 3] = ["IF", "IFERROR", "IFNA"];
+const CHOICE_FUNCTIONS: [&str; 3] = ["IF", "IFERROR", "IFNA"];
 
 /// Returns whether a formula may fill several cells, judged by its text. False positives are
 /// possible.
@@ -138,12 +138,12 @@ pub(crate) fn may_spill(source: &str) -> bool {
 
 /// Returns whether a part of a formula in capitals may have several values.
 fn may_fill(part: &str) -> bool {
-    if !SPILLING.iter().any(|word| part.contains(word)) {
+    if !SPILLING_FUNCTIONS.iter().any(|word| part.contains(word)) {
         return false;
     }
     match split_only_call(part.trim()) {
-        Some((name, _)) if SINGLE.contains(&name) => false,
-        Some((name, arguments)) if CHOOSING.contains(&name) => arguments.into_iter().any(may_fill),
+        Some((name, _)) if SINGLE_VALUE_FUNCTIONS.contains(&name) => false,
+        Some((name, arguments)) if CHOICE_FUNCTIONS.contains(&name) => arguments.into_iter().any(may_fill),
         _ => true,
     }
 }

@@ -10,7 +10,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Free bytes of each body.
-const FREE: u64 = 64 << 10;
+const FREE_BYTES: u64 = 64 << 10;
 
 /// The budget of a server.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Drop for BodyShare {
 }
 
 fn count_charged_bytes(bytes: u64) -> u64 {
-    bytes.saturating_sub(FREE)
+    bytes.saturating_sub(FREE_BYTES)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::format::render::{RenderOptions, ValueRenderOption};
 use crate::grid::area::Dimension;
 use crate::schema::message_types::{FieldKind, find_member, to_json_name};
-use crate::schema::proto_json::{WRONG_ROOT, explain_unknown_name, to_snake_case};
+use crate::schema::proto_json::{NOT_AN_OBJECT_MESSAGE, explain_unknown_name, to_snake_case};
 
 /// Text parameters of a request, in its query or in its body.
 pub(crate) trait TextParams {
@@ -133,7 +133,7 @@ pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<S
     let text = std::str::from_utf8(bytes).map_err(|error| invalid(&error))?;
     let value: Value = serde_json::from_str(text).map_err(|error| invalid(&error))?;
     let Value::Object(body) = value else {
-        return Err(ApiError::bad_field("", WRONG_ROOT));
+        return Err(ApiError::bad_field("", NOT_AN_OBJECT_MESSAGE));
     };
     check_names(&body, message, path)?;
     body.into_iter()

@@ -75,7 +75,8 @@ fn is_known_word(message: &str, name: &str, value: &Value) -> bool {
 pub(crate) const NOT_JSON: &str = "Invalid JSON payload received. Unexpected token.";
 
 /// Google's message for JSON that is not an object.
-pub(crate) const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
+pub(crate) const NOT_AN_OBJECT_MESSAGE: &str =
+    "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
 
 /// Returns the value with JSON names, without nulls, and with numbers as numbers; or all
 /// violations.

@@ -17,7 +17,7 @@ pub struct RowBlobError {
 const BLANKS: u8 = 0;
 const TEXT: u8 = 1;
 const NUMBER: u8 = 2;
-const WHOLE: u8 = 3;
+const WHOLE_NUMBER: u8 = 3;
 const FALSE: u8 = 4;
 const TRUE: u8 = 5;
 const FORMULA: u8 = 6;
@@ -82,7 +82,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 fn put_number(out: &mut Vec<u8>, number: f64) {
     let small = (0.0..9_007_199_254_740_992.0).contains(&number) && !(number == 0.0 && number.is_sign_negative());
     if small && number.fract() == 0.0 {
-        out.push(WHOLE);
+        out.push(WHOLE_NUMBER);
         put_varint(out, number as u64);
     } else {
         out.push(NUMBER);
@@ -175,7 +175,7 @@ impl<'a> BlobReader<'a> {
 
     #[expect(clippy::cast_precision_loss, reason = "whole numbers are written below 2^53 only")]
     fn read_number(&mut self, tag: u8) -> Result<f64, RowBlobError> {
-        if tag == WHOLE {
+        if tag == WHOLE_NUMBER {
             return Ok(self.read_varint()? as f64);
         }
         let bytes = self.take(8)?.try_into().map_err(|_| self.make_error())?;
@@ -189,7 +189,7 @@ impl<'a> BlobReader<'a> {
                 return Ok(None);
             }
             TEXT => CellValue::Text(self.read_text()?),
-            NUMBER | WHOLE => CellValue::Number(self.read_number(tag)?),
+            NUMBER | WHOLE_NUMBER => CellValue::Number(self.read_number(tag)?),
             FALSE | TRUE => CellValue::Bool(tag == TRUE),
             FORMULA => CellValue::Formula { source: self.read_text()?, result: self.read_result()? },
             _ => return Err(self.make_error()),
@@ -204,7 +204,7 @@ impl<'a> BlobReader<'a> {
                 return Ok(None);
             }
             TEXT => FormulaResult::Text(self.read_text()?),
-            NUMBER | WHOLE => FormulaResult::Number(self.read_number(tag)?),
+            NUMBER | WHOLE_NUMBER => FormulaResult::Number(self.read_number(tag)?),
             FALSE | TRUE => FormulaResult::Bool(tag == TRUE),
             ERROR => FormulaResult::Error(self.read_text()?),
             _ => return Err(self.make_error()),

@@ -52,8 +52,8 @@ impl WriteQueue {
         has_come.then_some(turn)
     }
 
-    /// The same, but after `patience` the caller precedes all other waiting writers, which had time
-    /// to go first.
+    /// Waits for a turn up to `patience`. After that the caller precedes all other waiting writers,
+    /// which had time to go first.
     pub(crate) fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<WriteTurn<'_>> {
         let (turn, has_come) = self.enqueue(patience);
         if has_come { Some(turn) } else { self.take_now_or_next(turn, wait) }

@@ -17,13 +17,13 @@ use crate::workbook::ranges::Workbook;
 use crate::workbook::sheet_columns::SheetColumns;
 
 /// Ranges with fewer rows are read from their rows.
-const LEAST_ROWS: u32 = 64;
+const MIN_ROWS: u32 = 64;
 
 impl Workbook<'_, '_> {
     /// Returns the values of a range of many rows from the columns in memory, which are read at
     /// first. `None` if they are not kept.
     pub(crate) fn column_block(&self, sheet: i32, area: &Area) -> Result<Option<Matrix>, StorageError> {
-        if area.height() < LEAST_ROWS {
+        if area.height() < MIN_ROWS {
             return Ok(None);
         }
         if let Some(known) = self.columns.borrow().block(sheet, area) {

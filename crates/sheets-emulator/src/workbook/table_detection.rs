@@ -109,7 +109,7 @@ struct TableRegion<'t, 's> {
     torn: Vec<Vec<Range<u32>>>,
     /// A table that was found before, until it is reached.
     known: Option<TableHint>,
-    /// The same, once it is a part of this one.
+    /// The known table, once it is a part of this one.
     joined: Option<TableHint>,
 }
 

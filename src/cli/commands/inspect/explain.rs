@@ -25,14 +25,14 @@ use crate::ledger::runs::run::Run;
 /// What is wrong with a key without a character that shows.
 const NO_KEY: &str = "KEY is empty";
 /// Where keys are found.
-const KEYS_OF_PROCESSED: &str = "name a key as the tab Processed of the job shows it";
+const KEY_ADVICE: &str = "name a key as the tab Processed of the job shows it";
 
 /// Shows the history of one key.
 pub async fn execute(context: CommandContext<'_>, args: &ExplainArgs) -> Result<Exit, CliError> {
     let CommandContext { session, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     if args.key.trim().is_empty() {
-        return Err(CliError::new(NO_KEY, Exit::Usage).with_help(KEYS_OF_PROCESSED));
+        return Err(CliError::new(NO_KEY, Exit::Usage).with_help(KEY_ADVICE));
     }
     let key =
         Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;

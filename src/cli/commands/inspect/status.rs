@@ -36,8 +36,7 @@ pub async fn execute(context: CommandContext<'_>, args: &StatusArgs) -> Result<E
     let CommandContext { session, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
     let now = clock.now();
-    let stages_now =
-        read_stage_states(&settings, &clock, &rng).await.map_err(|error| from_app(&error, &settings))?;
+    let stages_now = read_stage_states(&settings, &clock, &rng).await.map_err(|error| from_app(&error, &settings))?;
     let overview = || read_job_overview(&settings, Arc::clone(&clock), Arc::clone(&rng));
     let mut found = overview().await.map_err(|error| from_app(&error, &settings))?;
     let is_dead = |held_by: &Option<(Holder, Timestamp)>| {

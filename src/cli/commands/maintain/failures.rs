@@ -35,8 +35,7 @@ pub async fn execute(context: CommandContext<'_>, action: &FailuresAction) -> Re
 async fn list(context: CommandContext<'_>, args: &FailuresListArgs) -> Result<Exit, CliError> {
     let CommandContext { session, clock, rng, .. } = context;
     let settings = load_settings(&args.job, None)?;
-    let found =
-        read_failures(&settings, args.last, clock, rng).await.map_err(|error| from_app(&error, &settings))?;
+    let found = read_failures(&settings, args.last, clock, rng).await.map_err(|error| from_app(&error, &settings))?;
     for note in &found.notes {
         session.terminal.stderr().put(&format!("warning: {}\n", make_visible(note)));
     }

@@ -25,7 +25,7 @@ use crate::ledger::items::write_mode::WriteMode;
 use crate::runner::input::input_queue::RetryScope;
 
 /// Shown in place of a key whose row was moved before it could be read.
-const MOVED: &str = "(moved meanwhile)";
+const MOVED_ROW_TEXT: &str = "(moved meanwhile)";
 
 /// Checks the rows, and repairs them with `--yes`.
 pub async fn execute(context: CommandContext<'_>, args: &FsckArgs) -> Result<Exit, CliError> {
@@ -169,7 +169,7 @@ fn report_discrepancies(checked: &FsckReport, settings: &Settings, out: &mut Str
             let _ = writeln!(
                 out,
                 "    {}  ({} row {})",
-                finding.key.as_deref().map_or_else(|| MOVED.into(), make_visible),
+                finding.key.as_deref().map_or_else(|| MOVED_ROW_TEXT.into(), make_visible),
                 make_visible(&finding.tab),
                 join_rows(&finding.rows)
             );

@@ -49,12 +49,9 @@ pub async fn execute(context: CommandContext<'_>, args: &ResetArgs) -> Result<Ex
             command: Some("reset"),
             ..RunOptions::default()
         };
-        let exit = Box::pin(run::run_job(
-            CommandContext { session, host, clock, rng },
-            &RunArgs::new_quiet(&args.job),
-            order,
-        ))
-        .await?;
+        let exit =
+            Box::pin(run::run_job(CommandContext { session, host, clock, rng }, &RunArgs::new_quiet(&args.job), order))
+                .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }

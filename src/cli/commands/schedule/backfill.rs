@@ -26,12 +26,12 @@ use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
 use crate::ledger::runs::run::Trigger;
 use crate::rng::Rng;
-use crate::schedule::backfill::{BackfillPlan, MOST_BACKFILLED, plan_backfill};
+use crate::schedule::backfill::{BackfillPlan, MAX_OCCURRENCES, plan_backfill};
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
 use crate::time::Timestamp;
 
 /// Occurrences that a plan for people lists.
-const MOST_LISTED: usize = 10;
+const MAX_LISTED: usize = 10;
 
 /// Runs the missing occurrences, oldest first. Stops at the first run that does not succeed.
 pub async fn execute(context: CommandContext<'_>, args: &BackfillArgs) -> Result<Exit, CliError> {
@@ -103,13 +103,13 @@ fn format_plan(job: &str, plan: &BackfillPlan) -> String {
     }
     let mut lines = format!("{job}: {}\n", parts.join(", "));
     if plan.is_cut {
-        let _ = writeln!(lines, "  only the last {MOST_BACKFILLED}: repeat with an earlier --to for the others");
+        let _ = writeln!(lines, "  only the last {MAX_OCCURRENCES}: repeat with an earlier --to for the others");
     }
-    for occurrence in plan.missing.iter().take(MOST_LISTED) {
+    for occurrence in plan.missing.iter().take(MAX_LISTED) {
         let _ = writeln!(lines, "  {} ({})", occurrence.date, occurrence.scheduled_for);
     }
-    if plan.missing.len() > MOST_LISTED {
-        let _ = writeln!(lines, "  … and {} more", plan.missing.len() - MOST_LISTED);
+    if plan.missing.len() > MAX_LISTED {
+        let _ = writeln!(lines, "  … and {} more", plan.missing.len() - MAX_LISTED);
     }
     lines
 }

@@ -192,12 +192,8 @@ impl DueCall<'_> {
             ..RunOptions::default()
         };
         let (clock, rng) = (Arc::clone(&self.clock), Arc::clone(&self.rng));
-        Box::pin(run_job(
-            CommandContext { session: self.session, host: self.host.clone(), clock, rng },
-            args,
-            options,
-        ))
-        .await
+        Box::pin(run_job(CommandContext { session: self.session, host: self.host.clone(), clock, rng }, args, options))
+            .await
     }
 
     /// Records occurrences that do not run. It is not an error if another call did so first.

@@ -91,12 +91,7 @@ pub async fn run_once_in_sheet(context: CommandContext<'_>, args: &OnceArgs, dat
 }
 
 /// Reads whether the sheet has the mark. Nothing is written.
-async fn is_done(
-    settings: &Settings,
-    key: &Key,
-    clock: &Arc<dyn Clock>,
-    rng: &Arc<dyn Rng>,
-) -> Result<bool, AppError> {
+async fn is_done(settings: &Settings, key: &Key, clock: &Arc<dyn Clock>, rng: &Arc<dyn Rng>) -> Result<bool, AppError> {
     let snapshot = match load_snapshot(settings, Arc::clone(clock), Arc::clone(rng)).await {
         Err(AppError::NeverRan) => None,
         read => read?,

@@ -9,11 +9,11 @@ use crate::ledger::runs::run::Counts;
 /// Failures that are printed one by one; further ones are counted.
 pub const FAILURES_PRINTED: u64 = 10;
 /// Least time between two lines of progress, in milliseconds.
-const LEAST_GAP_MS: u64 = 2_000;
+const MIN_INTERVAL_MS: u64 = 2_000;
 /// Largest time between two lines of progress while events arrive, in milliseconds.
 const LARGEST_GAP_MS: u64 = 30_000;
 /// Percentage points between two lines of progress.
-const STRIDE: u64 = 10;
+const PROGRESS_STEP_PERCENT: u64 = 10;
 
 /// The length from which an error is not repeated line after line, in bytes.
 const LONG_ERROR: usize = 80;
@@ -147,8 +147,9 @@ impl EventLines {
     fn format_progress(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> Option<String> {
         let since = elapsed_ms.saturating_sub(self.printed_at_ms);
         let share = source.map(|(read, all)| round_down_percent(read, all));
-        let has_advanced = share.is_some_and(|share| share / STRIDE > self.printed_percent / STRIDE);
-        if !self.shows_progress || !((has_advanced && since >= LEAST_GAP_MS) || since >= LARGEST_GAP_MS) {
+        let has_advanced =
+            share.is_some_and(|share| share / PROGRESS_STEP_PERCENT > self.printed_percent / PROGRESS_STEP_PERCENT);
+        if !self.shows_progress || !((has_advanced && since >= MIN_INTERVAL_MS) || since >= LARGEST_GAP_MS) {
             return None;
         }
         self.printed_at_ms = elapsed_ms;

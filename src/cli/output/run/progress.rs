@@ -11,9 +11,9 @@ use crate::ledger::runs::run::Counts;
 /// Length of the bar; shares of the source are scaled to it.
 const PARTS: u64 = 1_000;
 /// Least time between two redraws, in milliseconds; events arrive for every item.
-const LEAST_GAP_MS: u64 = 50;
+const MIN_INTERVAL_MS: u64 = 50;
 /// Interval at which the bar moves while no event arrives.
-const TICK: Duration = Duration::from_millis(150);
+const REDRAW_INTERVAL: Duration = Duration::from_millis(150);
 
 /// A bar at the bottom of a terminal.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl RunProgressBar {
     pub fn start(job: &str, stream: &OutputStream) -> Self {
         let bar =
             ProgressBar::new_spinner().with_style(make_style(false, stream.has_colour())).with_prefix(job.to_owned());
-        bar.enable_steady_tick(TICK);
+        bar.enable_steady_tick(REDRAW_INTERVAL);
         stream.hold_bar(Some(bar.clone()));
         Self { next_input: bar, is_measured: false, shown_at_ms: None }
     }
@@ -40,7 +40,7 @@ impl RunProgressBar {
 
     /// Shows the run's progress.
     pub fn show(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64, stream: &OutputStream) {
-        if self.shown_at_ms.is_some_and(|shown| elapsed_ms < shown.saturating_add(LEAST_GAP_MS)) {
+        if self.shown_at_ms.is_some_and(|shown| elapsed_ms < shown.saturating_add(MIN_INTERVAL_MS)) {
             return;
         }
         self.shown_at_ms = Some(elapsed_ms);

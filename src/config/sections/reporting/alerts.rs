@@ -27,7 +27,7 @@ use crate::sheets_client::transport::proxy::Proxies;
 use crate::time::Timestamp;
 
 /// The most runs in a row, and the most messages an hour, that can be set.
-const MOST: u64 = 1_000;
+const MAX_LIMIT: u64 = 1_000;
 /// Bounds of times, in milliseconds.
 const MINUTE_MS: u64 = 60_000;
 const YEAR_MS: u64 = 366 * 86_400_000;
@@ -82,7 +82,7 @@ fn read_rules(
 ) -> AlertRules {
     let usual = AlertRules::default();
     let runs = |reader: &mut ValueReader<'_>, at: Option<&Located<i64>>, what: &str| {
-        at.and_then(|at| reader.read_whole_number(at, what, 1..=MOST)).and_then(|n| u32::try_from(n).ok())
+        at.and_then(|at| reader.read_whole_number(at, what, 1..=MAX_LIMIT)).and_then(|n| u32::try_from(n).ok())
     };
     let of_schedule = if schedule.is_some_and(is_frequent) { 2 } else { usual.after };
     let retries = raw.retries_per_record.as_ref().and_then(|at| read_retry_limit(reader, at));

@@ -49,7 +49,7 @@ pub enum PingConvention {
 }
 
 impl PingConvention {
-    /// Returns the word of the job file.
+    /// Returns the text that the job file uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Healthchecks => "healthchecks",

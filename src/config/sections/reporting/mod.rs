@@ -11,6 +11,6 @@ mod alert_channels;
 pub mod alerts;
 pub mod heartbeat;
 pub mod metrics;
-#[cfg(feature = "otlp")]
+#[cfg(any(test, feature = "otlp"))]
 pub mod otlp;
 pub(crate) mod secret_url;

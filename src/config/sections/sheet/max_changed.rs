@@ -11,7 +11,7 @@ use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::runs::held_changes::ChangeLimit;
 
 /// The greatest number of rows that can be set: more than a spreadsheet holds.
-const MOST_ROWS: u64 = 10_000_000;
+const MAX_ROWS: u64 = 10_000_000;
 const HELP: &str = "write a number of rows, a share such as \"10%\", or both: { rows = 10, share = \"10%\" }";
 
 /// Reads the limit; `None` for any number of changes.
@@ -31,7 +31,7 @@ pub(crate) fn read_max_changed(
         }
         return None;
     }
-    let rows = rows.as_ref().and_then(|at| reader.read_whole_number(at, "`sheet.max_changed`", 0..=MOST_ROWS));
+    let rows = rows.as_ref().and_then(|at| reader.read_whole_number(at, "`sheet.max_changed`", 0..=MAX_ROWS));
     let share = share.as_ref().and_then(|at| read_share(reader, at));
     (rows.is_some() || share.is_some()).then_some(ChangeLimit { rows, share })
 }

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 
 use crate::config::external::env_file;
 use crate::config::external::names::{
-    API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET, VariableKind, classify_name,
+    API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, LOG, LOG_FORMAT, SETTING_VARIABLES, SPREADSHEET, VariableKind,
+    classify_name,
 };
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::sheet::linked::find_target_folder;
 use crate::config::value_reader::ValueReader;
 
 /// Settings that are read before a job file is, and so from the environment only.
-const OF_THE_PROCESS: [&str; 2] = ["SHEETKEEP_LOG", "SHEETKEEP_LOG_FORMAT"];
+const PROCESS_SETTINGS: [&str; 2] = [LOG, LOG_FORMAT];
 
 /// Adds a problem for each misspelt name, and for each value that is not text.
 pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
@@ -25,14 +26,14 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
         let kind = if reader.mentions_variable(name) { VariableKind::Known } else { classify_name(name) };
         let place = environment.describe_place(in_file);
         let is_only_there = || environment.find_first(&[name]).is_some_and(|(_, found)| found.is_in_file);
-        if in_file && OF_THE_PROCESS.contains(&name) && is_only_there() {
+        if in_file && PROCESS_SETTINGS.contains(&name) && is_only_there() {
             let help = "set it in the environment: logs begin before that file is read";
             reader.add_warning(format!("{name} has no effect in {place}"), help);
         }
         let help = match kind {
             VariableKind::Known => continue,
             VariableKind::Misspelt(suggestion) => format!("did you mean {suggestion}? {name} is set in {place}"),
-            VariableKind::Unknown => format!("take it out of {place}; the names are {}", SETTINGS.join(", ")),
+            VariableKind::Unknown => format!("take it out of {place}; the names are {}", SETTING_VARIABLES.join(", ")),
         };
         reader.add_problem(ConfigProblem::new(format!("{name} is set, but no setting has that name")).help(help));
     }

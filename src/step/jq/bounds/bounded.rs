@@ -16,7 +16,7 @@ use crate::step::jq::bounds::cost::Cost;
 use crate::step::jq::bounds::literals::{MAX_REGEX, is_cheap_regex, read_number_literal, read_text_literal};
 use crate::step::jq::bounds::result_bounds::{COPY_COST, ResultBounds, join_bounds};
 use crate::step::jq::bounds::variables::{VariableSizes, bind_pattern, take_largest};
-use crate::step::jq::dialect::numbers::REPEATED_IN_PLACE;
+use crate::step::jq::dialect::numbers::DEFAULT_REPETITION_LIMIT;
 
 /// How many times longer a text may become when it is written as JSON or in another format.
 const ESCAPE_FACTOR: f64 = 6.0;
@@ -214,7 +214,7 @@ fn bound_update(paths: ResultBounds, new: ResultBounds, size: Cost, input: Cost)
 /// that.
 fn bound_repeated_text(left: &Term<&str>, right: &Term<&str>) -> f64 {
     let is_fraction = |term: &Term<&str>| matches!(term, Term::Num(digits) if digits.contains('.'));
-    if is_fraction(left) || is_fraction(right) { NUMBER_SIZE } else { REPEATED_IN_PLACE }
+    if is_fraction(left) || is_fraction(right) { NUMBER_SIZE } else { DEFAULT_REPETITION_LIMIT }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "expressions are short")]

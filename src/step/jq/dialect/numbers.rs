@@ -13,19 +13,19 @@ use jaq_std::ValT as _;
 const MAX_REPEATED: f64 = 67_108_864.0;
 
 /// Maximum length of a repeated text where no memory limit applies, in bytes.
-pub(crate) const REPEATED_IN_PLACE: f64 = 1_024.0;
+pub(crate) const DEFAULT_REPETITION_LIMIT: f64 = 1_024.0;
 
 thread_local! {
     /// The limit on repeated texts, and whether it was exceeded.
-    static REPEATED: Cell<(f64, bool)> = const { Cell::new((MAX_REPEATED, false)) };
+    static REPETITION_LIMIT: Cell<(f64, bool)> = const { Cell::new((MAX_REPEATED, false)) };
 }
 
 /// Evaluates with the smaller limit on repeated texts. Returns `None` if it was exceeded, because
 /// the result is then unknown.
 pub(crate) fn evaluate_in_place<T>(evaluate: impl FnOnce() -> T) -> Option<T> {
-    let before = REPEATED.replace((REPEATED_IN_PLACE, false));
+    let before = REPETITION_LIMIT.replace((DEFAULT_REPETITION_LIMIT, false));
     let evaluated = evaluate();
-    let (_, passed) = REPEATED.replace(before);
+    let (_, passed) = REPETITION_LIMIT.replace(before);
     (!passed).then_some(evaluated)
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn evaluate_in_place<T>(evaluate: impl FnOnce() -> T) -> Option<T> {
 const MAX_DIGITS: usize = 1_000;
 
 /// Whole numbers up to this one are exact in a double.
-const EXACT: f64 = 9_007_199_254_740_992.0;
+const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 
 /// Returns a number unchanged, and the number that a text contains, with blanks around it at most.
 pub(crate) fn to_number(value: Val) -> ValR<Val> {
@@ -101,9 +101,9 @@ pub(crate) fn multiply_values(left: Val, right: Val) -> ValR<Val> {
     };
     if let Some((length, count)) = repeated {
         let length = u32::try_from(length).map_or(f64::INFINITY, f64::from);
-        let (limit, _) = REPEATED.get();
+        let (limit, _) = REPETITION_LIMIT.get();
         if length.max(1.0) * count.as_f64().unwrap_or(f64::NAN) > limit {
-            REPEATED.set((limit, true));
+            REPETITION_LIMIT.set((limit, true));
             let why = format_args!("cannot repeat a text of {length} bytes {count} times: the most is 64 MiB");
             return Err(Error::str(why));
         }
@@ -124,7 +124,7 @@ pub(crate) fn divide_values(left: Val, right: Val) -> ValR<Val> {
 
 fn truncate_fraction(value: Val) -> Val {
     match value {
-        Val::Num(Num::Float(float)) if float.fract() == 0.0 && float.abs() <= EXACT => as_whole(float),
+        Val::Num(Num::Float(float)) if float.fract() == 0.0 && float.abs() <= MAX_EXACT_INTEGER => as_whole(float),
         other => other,
     }
 }

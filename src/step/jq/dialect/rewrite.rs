@@ -30,7 +30,7 @@ pub(crate) const MODULO: &str = "!modulo";
 pub(crate) const ASSIGN: &str = "__assign";
 
 /// A variable whose name no expression can contain.
-const OPERAND: &str = "$!";
+const OPERAND_VARIABLE: &str = "$!";
 
 /// Returns the filter that replaces an operator.
 fn find_replacement_filter(operator: Math) -> Option<&'static str> {
@@ -100,9 +100,9 @@ fn rewrite_binary<'s>(
         },
         BinaryOp::UpdateMath(math) => match find_replacement_filter(math) {
             Some(name) => {
-                let call = Term::Call(name, vec![Term::Id, Term::Var(OPERAND)]);
+                let call = Term::Call(name, vec![Term::Id, Term::Var(OPERAND_VARIABLE)]);
                 let update = Term::BinOp(left, BinaryOp::Update, Box::new(call));
-                Term::BinOp(right, BinaryOp::Pipe(Some(Pattern::Var(OPERAND))), Box::new(update))
+                Term::BinOp(right, BinaryOp::Pipe(Some(Pattern::Var(OPERAND_VARIABLE))), Box::new(update))
             }
             None => Term::BinOp(left, BinaryOp::UpdateMath(math), right),
         },

@@ -32,7 +32,7 @@ fn scratch(deletion: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<
         }
     }
     put(HEADERS, MARGIN, PROCESSED.map(Value::from).to_vec());
-    for (at, row) in (FIRST..).zip(found) {
+    for (at, row) in (FIRST_DELETED_ROW..).zip(found) {
         put(at, MARGIN, row.map(|texts| texts.map(Value::from).to_vec()).unwrap_or_default());
     }
     rows

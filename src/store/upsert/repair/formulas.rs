@@ -12,7 +12,7 @@ use crate::grid::{format_column_letters, parse_column_letters};
 use crate::store::tabs::column_map::ColumnMap;
 
 /// The text for a reference whose cell is gone.
-const LOST: &str = "#REF!";
+const BROKEN_REFERENCE: &str = "#REF!";
 
 /// From where a formula was kept to where it returns.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +85,7 @@ fn replace_references(
                 (Some(one), _) if one.is_cell() => (replace(one, None, is_elsewhere), length),
                 _ => (Some(word.to_owned()), length),
             };
-            out.push_str(text.as_deref().unwrap_or(LOST));
+            out.push_str(text.as_deref().unwrap_or(BROKEN_REFERENCE));
             is_elsewhere = false;
             rest = rest.get(used..).unwrap_or_default();
         }

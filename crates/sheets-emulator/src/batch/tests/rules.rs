@@ -273,7 +273,7 @@ fn names_move_with_their_rows() {
     assert_eq!((head().start_row, head().end_row), (Some(1), Some(3)));
     assert_eq!(properties(&store)[0]["gridProperties"]["rowCount"], 999);
     send(&store, json!([{"deleteDimension": {"range": span(1, 3)}}])).unwrap();
-    assert_eq!(head(), crate::grid::area::GridRange::NOWHERE);
+    assert_eq!(head(), crate::grid::area::GridRange::DELETED_RANGE);
     assert_eq!(
         refusal(&store, json!([{"deleteDimension": {"range": {"dimension": "ROWS"}}}])),
         "Invalid requests[0].deleteDimension: You can't delete all the rows on the sheet."

@@ -18,18 +18,18 @@ use crate::formula::matrix::Operand;
 use crate::grid::value::{EvalResult, Scalar, check_finite, to_number};
 
 /// Functions of single values. Inside `ARRAYFORMULA` they are called for each cell of a range.
-const OF_VALUES: &str = " ABS CEILING CHAR CHOOSE CONCAT DATE DATEVALUE DAY DAYS EDATE EOMONTH EXACT FALSE FIND FLOOR HOUR \
+const VALUE_FUNCTIONS: &str = " ABS CEILING CHAR CHOOSE CONCAT DATE DATEVALUE DAY DAYS EDATE EOMONTH EXACT FALSE FIND FLOOR HOUR \
     HYPERLINK IF IFERROR IFNA IFS INT ISBLANK ISERR ISERROR ISLOGICAL ISNA ISNONTEXT ISNUMBER ISOWEEKNUM ISTEXT LEFT LEN \
     LOWER MID MINUTE MOD MONTH N NA NOT PI POWER PROPER REGEXEXTRACT REGEXMATCH REGEXREPLACE REPT RIGHT ROUND ROUNDDOWN \
     ROUNDUP SEARCH SECOND SIGN SQRT SUBSTITUTE SWITCH T TEXT TIME TIMEVALUE TRIM TRUE TRUNC UPPER VALUE WEEKDAY WEEKNUM \
     YEAR ";
 
 /// Functions whose arguments are all whole ranges.
-const OF_RANGES: &str = " AND ARRAYFORMULA AVERAGE COLUMNS CONCATENATE COUNT COUNTA COUNTBLANK COUNTUNIQUE FILTER JOIN MAX \
+const RANGE_FUNCTIONS: &str = " AND ARRAYFORMULA AVERAGE COLUMNS CONCATENATE COUNT COUNTA COUNTBLANK COUNTUNIQUE FILTER JOIN MAX \
     MEDIAN MIN OR PRODUCT ROWS SORT SUM SUMPRODUCT TEXTJOIN UNIQUE XOR ";
 
 /// Functions of whole ranges and of single values.
-const OF_BOTH: &str = " AVERAGEIF AVERAGEIFS COUNTIF COUNTIFS HLOOKUP INDEX LARGE LOOKUP MATCH MAXIFS MINIFS PERCENTILE \
+const MIXED_FUNCTIONS: &str = " AVERAGEIF AVERAGEIFS COUNTIF COUNTIFS HLOOKUP INDEX LARGE LOOKUP MATCH MAXIFS MINIFS PERCENTILE \
     SMALL SUMIF SUMIFS VLOOKUP XLOOKUP XMATCH ";
 
 /// Functions inside which every range means all its cells.
@@ -41,13 +41,13 @@ fn is_in(names: &str, name: &str) -> bool {
 
 /// Returns whether there is such a function.
 pub(crate) fn is_known(name: &str) -> bool {
-    [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().any(|names| is_in(names, name))
+    [VALUE_FUNCTIONS, RANGE_FUNCTIONS, MIXED_FUNCTIONS].into_iter().any(|names| is_in(names, name))
 }
 
 /// Returns the names of all functions.
 #[cfg(test)]
 pub(crate) fn list_names() -> impl Iterator<Item = &'static str> {
-    [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().flat_map(str::split_ascii_whitespace)
+    [VALUE_FUNCTIONS, RANGE_FUNCTIONS, MIXED_FUNCTIONS].into_iter().flat_map(str::split_ascii_whitespace)
 }
 
 /// Returns whether ranges inside its parentheses mean all their cells, as inside
@@ -65,7 +65,7 @@ fn takes_whole(name: &str, at: usize) -> bool {
         "AVERAGEIFS" | "MAXIFS" | "MINIFS" | "SUMIFS" => at == 0 || !at.is_multiple_of(2),
         "HLOOKUP" | "MATCH" | "VLOOKUP" | "XMATCH" => at == 1,
         "LOOKUP" | "XLOOKUP" => at == 1 || at == 2,
-        _ => is_in(OF_RANGES, name),
+        _ => is_in(RANGE_FUNCTIONS, name),
     }
 }
 
@@ -258,7 +258,7 @@ mod tests {
         let (list, _) = rest.split_once("<!-- end -->").unwrap();
         let listed: BTreeSet<&str> =
             list.split(|c: char| c.is_whitespace() || c == '`').filter(|name| !name.is_empty()).collect();
-        let all = [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().flat_map(str::split_ascii_whitespace);
+        let all = [VALUE_FUNCTIONS, RANGE_FUNCTIONS, MIXED_FUNCTIONS].into_iter().flat_map(str::split_ascii_whitespace);
         let all: BTreeSet<&str> =
             all.filter(|name| *name != "ARRAYFORMULA").chain(["COLUMN", "NOW", "ROW", "TODAY"]).collect();
         assert_eq!(listed, all);

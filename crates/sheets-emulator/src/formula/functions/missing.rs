@@ -14,11 +14,11 @@ use crate::formula::functions::dispatch::is_known;
 const SHEETS: &str = include_str!("sheets_functions.txt");
 
 /// Functions that `evaluate` calls itself, because they read the place or the time of a formula.
-const OF_CONTEXT: [&str; 4] = ["COLUMN", "NOW", "ROW", "TODAY"];
+const CONTEXT_FUNCTIONS: [&str; 4] = ["COLUMN", "NOW", "ROW", "TODAY"];
 
 /// Returns whether Sheets has a function of this name, in upper case, and the emulator does not.
 fn is_missing(name: &str) -> bool {
-    !is_known(name) && !OF_CONTEXT.contains(&name) && SHEETS.split_ascii_whitespace().any(|known| known == name)
+    !is_known(name) && !CONTEXT_FUNCTIONS.contains(&name) && SHEETS.split_ascii_whitespace().any(|known| known == name)
 }
 
 /// Returns the missing functions that the formulas of a request call. `before` is what precedes
@@ -102,7 +102,7 @@ mod tests {
         let distinct: BTreeSet<&&str> = listed.iter().collect();
         assert_eq!(distinct.len(), listed.len(), "no function is listed twice");
         assert!(listed.len() > 450, "{}", listed.len());
-        assert!(OF_CONTEXT.iter().all(|name| listed.contains(name)));
+        assert!(CONTEXT_FUNCTIONS.iter().all(|name| listed.contains(name)));
         let own = dispatch::list_names();
         let unlisted: Vec<&str> = own.filter(|name| !listed.contains(name)).collect();
         assert!(unlisted.is_empty(), "{unlisted:?}");

@@ -189,8 +189,8 @@ struct RangeEnd {
 }
 
 /// The most columns and rows in a reference.
-const MOST_COLUMNS: i64 = 18_278;
-const MOST_ROWS: i64 = 10_000_000;
+const MAX_COLUMNS: i64 = 18_278;
+const MAX_ROWS: i64 = 10_000_000;
 
 impl RangeEnd {
     /// Parses `$A$1`; as the end of a range also `A` or `1`.
@@ -235,8 +235,8 @@ impl RangeEnd {
                 (1..=most).contains(&to).then_some(Some((fixed, to)))
             }
         };
-        let column = place(self.column, right, MOST_COLUMNS)?;
-        let row = place(self.row, down, MOST_ROWS)?;
+        let column = place(self.column, right, MAX_COLUMNS)?;
+        let row = place(self.row, down, MAX_ROWS)?;
         Some(Self { column, row }.print())
     }
 

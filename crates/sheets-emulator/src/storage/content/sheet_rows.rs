@@ -25,19 +25,19 @@ const FORMULA_ROWS: &str = "SELECT row, cells FROM rows
     WHERE sheet = ?1 AND formulas > 0 AND formulas = ?2 AND row >= ?3 ORDER BY row LIMIT ?4";
 
 /// `formulas` of a row whose formulas fill only their own cells.
-const PLAIN: u8 = 1;
+const OWN_CELLS_ONLY: u8 = 1;
 
 /// `formulas` of a row with a formula that may fill several cells.
-const SPILLING: u8 = 2;
+const MAY_SPILL: u8 = 2;
 
 /// Returns the column `formulas` of a row: 0 without formulas.
 fn classify_formulas(cells: &[Cell]) -> u8 {
     let level = |cell: &Cell| match &cell.value {
         Some(CellValue::Formula { source, .. }) => {
             if may_spill(source) {
-                SPILLING
+                MAY_SPILL
             } else {
-                PLAIN
+                OWN_CELLS_ONLY
             }
         }
         _ => 0,
@@ -141,7 +141,7 @@ impl Transaction<'_> {
         from: u32,
         limit: u32,
     ) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
-        let level = if is_spilling { SPILLING } else { PLAIN };
+        let level = if is_spilling { MAY_SPILL } else { OWN_CELLS_ONLY };
         let mut statement = self.db().prepare_cached(FORMULA_ROWS)?;
         let mut rows = statement.query(params![self.key(sheet), level, from, limit])?;
         let mut found = Vec::new();
@@ -205,7 +205,7 @@ impl Transaction<'_> {
         self.copy_rows(self.key(from), to)
     }
 
-    /// The same, from a sheet of any spreadsheet of the file, by its key.
+    /// Copies the rows and stored objects of a sheet of any spreadsheet of the file, by its key.
     pub(crate) fn copy_rows(&self, from: i64, to: i32) -> Result<(), StorageError> {
         self.check_time_limit()?;
         let keys = [from, self.key(to)];

@@ -29,7 +29,7 @@ pub(crate) struct TableHint {
 }
 
 /// The table and its triggers.
-const SET_UP: &str = "
+const TABLE_DEFINITION: &str = "
 CREATE TABLE IF NOT EXISTS table_hint (
     sheet INTEGER PRIMARY KEY, seed_row INTEGER NOT NULL, seed_column INTEGER NOT NULL,
     start_row INTEGER NOT NULL, end_row INTEGER NOT NULL, start_column INTEGER NOT NULL, end_column INTEGER NOT NULL,
@@ -71,7 +71,7 @@ impl Transaction<'_> {
     /// transaction before has to be below the table.
     pub(crate) fn keep_table_hint(&self, sheet: i32, hint: &TableHint) -> Result<(), StorageError> {
         if !self.is_hint_set_up()? {
-            self.db().execute_batch(SET_UP)?;
+            self.db().execute_batch(TABLE_DEFINITION)?;
         }
         let sql = "INSERT OR REPLACE INTO table_hint VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
         let TableHint { seed, area, left_end, right_start } = hint;

@@ -18,10 +18,10 @@ use crate::storage::error::StorageError;
 type FileIdentity = (u64, u64);
 
 /// The open files.
-static OPEN: Mutex<Vec<Weak<OpenFile>>> = Mutex::new(Vec::new());
+static OPEN_FILES: Mutex<Vec<Weak<OpenFile>>> = Mutex::new(Vec::new());
 
 fn open_files() -> MutexGuard<'static, Vec<Weak<OpenFile>>> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+    OPEN_FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A file and its path.

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::store::tabs::row_fingerprint::FingerprintMatch;
-use crate::store::upsert::repair::location::rows::{MOST_CANDIDATES, RowLocation, RowSearch, convert_to_row_number};
+use crate::store::upsert::repair::location::rows::{MAX_CANDIDATES, RowLocation, RowSearch, convert_to_row_number};
 use crate::store::upsert::undo_log::RowPredicate;
 
 impl RowSearch<'_> {
@@ -101,7 +101,7 @@ impl RowSearch<'_> {
             }
             let marks: Vec<_> = sought.fingerprint.hashes().filter(|(column, _)| *column != key).collect();
             let rows: BTreeSet<usize> =
-                self.find_rarest_cells(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
+                self.find_rarest_cells(&marks, 1).into_iter().flatten().take(MAX_CANDIDATES).collect();
             // A single cell identifies a row if no other row shows the same.
             let least = if rows.len() == 1 { 1 } else { 2 };
             let is_it = |row: &usize| {

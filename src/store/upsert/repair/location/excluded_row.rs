@@ -1,11 +1,11 @@
-//! A row that is known to be none of those that a batch hit by mistake. Pure.
+//! A row that a batch certainly did not hit by mistake. Pure.
 //!
 //! In scope: its contents, and what is known of it.
 //! Out of scope: finding such rows (`store::upsert::repair::location::known_rows`).
 
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 
-/// A row that is known to be none of the hit ones.
+/// A row that the batch certainly did not hit.
 #[derive(Debug, Clone)]
 pub(crate) struct ExcludedRow {
     /// Its contents, in current columns.

@@ -22,7 +22,7 @@ pub struct TabImage<'a> {
     pub rows: &'a [Vec<Value>],
     /// The number of rows in its grid.
     pub height: u32,
-    /// The same cells as entered, formulas as text; empty if not known.
+    /// The cells of `rows` as entered, formulas as text; empty if not known.
     pub entered: &'a [Vec<Value>],
     /// The cells of the undo rows as entered.
     pub undo: &'a EnteredImages,

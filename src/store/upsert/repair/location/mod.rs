@@ -1,6 +1,6 @@
 //! Where the rows and columns of a batch are now, after users moved them. Pure.
 //!
-//! In scope: following rows and columns, and rows of which that is unknown.
+//! In scope: following rows and columns, and rows that can't be located.
 //! Out of scope: what is written to them (`store::upsert::repair::planning`).
 //!
 //! | question | file |
@@ -9,7 +9,7 @@
 //! | Where is a row of the batch now? | `rows` |
 //! | Which of several equal rows is the one? | `equal_rows` |
 //! | Which row is one in which users changed cells? | `changed_rows` |
-//! | Which rows are none of those that were hit, and which keys are to come back? | `known_rows`, `excluded_row` |
+//! | Which rows did the batch certainly not hit, and which keys must it restore? | `known_rows`, `excluded_row` |
 //! | For which row was a write of a repair intended? | `intended_rows` |
 //! | Where is a column whose header no longer names it? | `column_search` |
 //! | Where are rows and columns together? | `correspondence` |

@@ -30,7 +30,7 @@ use crate::store::upsert::repair::location::image::TabImage;
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
 /// Maximum number of rows to compare with one row from each list.
-pub(crate) const MOST_CANDIDATES: usize = 2_000;
+pub(crate) const MAX_CANDIDATES: usize = 2_000;
 
 /// The current location of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub struct RowSearch<'a> {
     taken: HashSet<usize>,
     /// Rows that resemble the hit rows but are known to be others.
     pub(crate) others: HashSet<usize>,
-    /// Rows that are known to be none of those that were hit.
+    /// Rows that the batch certainly did not hit.
     pub(crate) claims: &'a [ExcludedRow],
     /// Rows by column and displayed mark.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
@@ -228,7 +228,7 @@ impl<'a> RowSearch<'a> {
         let mut lists = self.find_rarest_cells(&written, 2);
         lists.extend(self.find_rarest_cells(&all, 1));
         lists.extend(lost.map(|mark| self.find_rows_showing(self.image.key, mark)));
-        let rows: BTreeSet<usize> = lists.into_iter().flat_map(|rows| rows.into_iter().take(MOST_CANDIDATES)).collect();
+        let rows: BTreeSet<usize> = lists.into_iter().flat_map(|rows| rows.into_iter().take(MAX_CANDIDATES)).collect();
         rows.into_iter().filter(|row| self.can_be(at, *row)).collect()
     }
 

@@ -118,7 +118,7 @@ impl Correspondence<'_> {
         rows.filter(|row| self.find_hit_at(*row).is_none()).collect()
     }
 
-    /// Those of these rows that are this key's own for certain. A repair hit or created them, or
+    /// Returns the rows among `rows` that are this key's own for certain. A repair hit or created them, or
     /// they alone show all that its write expected.
     fn find_certain_rows(&self, key: &str, rows: &[u32]) -> Vec<u32> {
         let map = self.make_intended_map();
