@@ -23,6 +23,9 @@ mod emulator_proxy;
 #[path = "hands/random_editor.rs"]
 mod random_editor;
 
+#[path = "hands/advice.rs"]
+mod advice;
+
 #[path = "hands/column_edits.rs"]
 mod column_edits;
 

@@ -13,6 +13,8 @@ mod explore;
 mod interning;
 #[path = "model/loads.rs"]
 mod loads;
+#[path = "model/mutations.rs"]
+mod mutations;
 #[path = "model/service.rs"]
 mod service;
 #[path = "model/session.rs"]
@@ -25,8 +27,8 @@ mod trace;
 use std::io::Write as _;
 
 use explore::{Bounds, DELETES_NAME, DELETES_STATE, Explorer, Report, USER_COMMITS};
+use mutations::{Mutation, Rules};
 use service::{Behaviour, Sheet};
-use session::{Mutation, Rules};
 
 /// The friendliest service: a missing named range refuses the batch, freed names are free, the
 /// client chooses ids.

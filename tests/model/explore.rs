@@ -18,8 +18,9 @@ use sheetkeep::ledger::commit::changes::{CommitPart, CommitResult};
 use sheetkeep::store::guard::guard_kind::GuardSupport;
 
 use crate::interning::{Interned, QuickMap, QuickSet};
+use crate::mutations::Rules;
 use crate::service::{Batch, Behaviour, Sheet};
-use crate::session::{Rules, Runner, Stage};
+use crate::session::{Runner, Stage};
 
 /// Number of versions that a stale read may return, the current one included.
 pub const SHEET_VERSIONS: usize = 3;

@@ -3,8 +3,8 @@
 //! In scope: the checks of the real code, and the mutations that leave one out. Out of scope: what
 //! a runner does with a load (`session`).
 
+use crate::mutations::{Mutation, Rules};
 use crate::service::{Sheet, make_key};
-use crate::session::{Mutation, Rules};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::items::key::Version;
 use sheetkeep::ledger::items::write_mode::ReprocessPolicy;

@@ -5,8 +5,9 @@
 //! is merely unknown: whether a deleted tab removes its named ranges. Out of scope: which runner
 //! sends what.
 
-use sheetkeep::ledger::commit::changes::{CommitKind, CommitPart};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, ItemResult};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::items::item::Output;
 use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::Fence;
@@ -328,4 +329,23 @@ impl Sheet {
 
 fn require(is_met: bool) -> Result<(), ()> {
     if is_met { Ok(()) } else { Err(()) }
+}
+
+/// Makes the changes that settle these keys, one bit each.
+pub fn make_changes(keys: u8) -> Changes {
+    let one = |key| ItemResult::Done {
+        key,
+        version: Version::default(),
+        may_have_rows: false,
+        output: Output::default(),
+        closes: None,
+    };
+    let settled = (0..2).filter(|n| keys >> n & 1 == 1).map(|n| one(make_key(n))).collect();
+    Changes { settled, ..Changes::default() }
+}
+
+/// Makes the commit of a draft, as the real code takes it.
+pub fn make_commit(draft: &Draft) -> Commit {
+    let Draft { from, to, kind, .. } = *draft;
+    Commit { from, to, kind, run: String::new(), state: draft.state.clone(), changes: make_changes(draft.keys) }
 }

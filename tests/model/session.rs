@@ -5,11 +5,10 @@
 //! the service; and each mutation of it. Out of scope: when a step happens, and what the network
 //! does with it (`explore`).
 
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitResult, ItemResult};
+use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitResult};
 use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason, NextAction};
 use sheetkeep::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::items::item::Output;
 use sheetkeep::ledger::items::key::Version;
 use sheetkeep::ledger::leases::lease::{Holder, LeaseStatus};
 use sheetkeep::ledger::runs::run::{Run, Trigger};
@@ -21,38 +20,8 @@ use sheetkeep::store::guard::strategy::GuardStrategy;
 use sheetkeep::time::Timestamp;
 
 use crate::loads::{LoadedJob, LoadedSheet, load_sheet, make_snapshot};
-use crate::service::{Batch, Draft, JOB, Sheet, Writer, make_key, run_name};
-
-/// A deliberate error, each of which must lead to a doubled or lost key, or to another broken
-/// invariant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mutation {
-    NoGuard,
-    NameNotAdded,
-    NameUnproved,
-    HeadAfterData,
-    HeadNotCompared,
-    ChecksumNotCompared,
-    IdTwice,
-    ForgetsDoubtfulId,
-    InitOnMissing,
-}
-
-/// The configuration that all runners of one exploration share.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    pub mutation: Option<Mutation>,
-    /// The keys that the source yields, one bit each.
-    pub keys: u8,
-    /// Whether the first commit of a job already carries a key.
-    pub first_commit_has_key: bool,
-}
-
-impl Rules {
-    pub fn has_mutation(self, mutation: Mutation) -> bool {
-        self.mutation == Some(mutation)
-    }
-}
+use crate::mutations::{Mutation, Rules};
+use crate::service::{Batch, Draft, JOB, Sheet, Writer, make_changes, make_commit, make_key, run_name};
 
 /// What a runner remembers while it works.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -412,23 +381,6 @@ impl Session {
         let keys = order.into_iter().find(|bit| self.pending & bit != 0).unwrap_or(0);
         (keys, self.pending & !keys == 0)
     }
-}
-
-fn make_changes(keys: u8) -> Changes {
-    let one = |key| ItemResult::Done {
-        key,
-        version: Version::default(),
-        may_have_rows: false,
-        output: Output::default(),
-        closes: None,
-    };
-    let settled = (0..2).filter(|n| keys >> n & 1 == 1).map(|n| one(make_key(n))).collect();
-    Changes { settled, ..Changes::default() }
-}
-
-fn make_commit(draft: &Draft) -> Commit {
-    let Draft { from, to, kind, .. } = *draft;
-    Commit { from, to, kind, run: String::new(), state: draft.state.clone(), changes: make_changes(draft.keys) }
 }
 
 fn make_run(writer: Writer) -> Run {
