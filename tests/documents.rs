@@ -74,7 +74,7 @@ fn numbers(text: &str) -> impl Iterator<Item = u8> {
 }
 
 /// Returns the texts between backticks on one line.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
+fn list_quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
@@ -192,9 +192,9 @@ fn every_test_that_the_documents_name_exists() {
     let is_word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     // The names of metrics are as long.
     let is_test = |word: &str| word.matches('_').count() > 3 && is_word(word) && !word.starts_with("sheetkeep_");
-    assert!(quoted(PROTOCOL).filter(|word| is_test(word)).count() > 30, "the invariants name their tests");
+    assert!(list_quoted(PROTOCOL).filter(|word| is_test(word)).count() > 30, "the invariants name their tests");
     for Document { path, text } in documents() {
-        for name in quoted(&text).filter(|word| is_test(word)) {
+        for name in list_quoted(&text).filter(|word| is_test(word)) {
             assert!(code.contains(&format!("fn {name}(")), "{path} names {name}, and no test has that name");
         }
     }
@@ -291,7 +291,7 @@ fn every_path_that_the_documents_name_exists() {
     let tops = ["src/", "crates/", "tests/", "benches/", "fuzz/", "docs/", "fixtures/", "examples/"];
     let is_path = |word: &str| tops.iter().any(|top| word.starts_with(top)) && !word.contains([' ', '*', '…', '<']);
     for Document { path, text } in documents() {
-        for word in quoted(&text).filter(|word| is_path(word)) {
+        for word in list_quoted(&text).filter(|word| is_path(word)) {
             let word = word.split(['#', ':']).next().unwrap_or(word);
             assert!(root().join(word).exists(), "{path} names {word}, which does not exist");
         }

@@ -40,7 +40,7 @@ use imports::{check_import_order, check_import_style, find_cycles};
 use messages::unclear_messages;
 use paths::{NamedPath, find_paths};
 use references::dangling_references;
-use strip::{is_word, production_code, production_code_and_strings};
+use strip::{is_word, names_and_comments, production_code, production_code_and_strings};
 use words::{banned_words, negated_nouns, shared_type_names};
 
 /// Each top module and its layer. A module imports from lower layers only, and nothing of its own
@@ -111,6 +111,9 @@ const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "
 /// The guard's names, in lower case and without underscores: the named range, and the state tab's
 /// id.
 const GUARD_WORDS: &[&str] = &["namedrange", "statetabid", "statesheetid"];
+
+/// Lines of a file of tests or examples at most.
+const MAX_LINES: usize = 400;
 
 type Files = BTreeMap<String, String>;
 
@@ -308,20 +311,55 @@ fn the_layout_is_as_drawn() {
     assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
 }
 
+/// Returns a sentence about a file that has too many lines.
+fn find_long_file(place: &str, text: &str) -> Option<String> {
+    let lines = text.lines().count();
+    (lines > MAX_LINES).then(|| format!("{place}: {lines} lines: split it by subject, {MAX_LINES} at most"))
+}
+
 #[test]
-fn tests_and_examples_use_plain_words() {
+fn a_file_above_the_limit_is_named() {
+    assert_eq!(find_long_file("tests/a.rs", &"a\n".repeat(MAX_LINES)), None);
+    let found = find_long_file("tests/a.rs", &"a\n".repeat(MAX_LINES + 1));
+    assert!(found.is_some_and(|what| what.starts_with("tests/a.rs: 401 lines")));
+}
+
+/// Reads the files of tests, examples and benchmarks, also those of the member crates.
+fn read_tests() -> Files {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Files::new();
     for folder in ["tests", "examples", "benches"] {
         read_tree(&root.join(folder), &format!("{folder}/"), &mut files);
     }
     for member in std::fs::read_dir(root.join("crates")).expect("crates can be listed") {
-        let folder = member.expect("an entry of crates").path().join("tests");
-        if folder.is_dir() {
-            read_tree(&folder, &format!("{}/", folder.display()), &mut files);
+        let member = member.expect("an entry of crates").path();
+        let name = member.file_name().and_then(|name| name.to_str()).expect("names of crates are text");
+        if member.join("tests").is_dir() {
+            read_tree(&member.join("tests"), &format!("crates/{name}/tests/"), &mut files);
         }
     }
     assert!(files.contains_key("tests/floors.rs"), "the tests were not found");
-    let found: Vec<String> = files.iter().flat_map(|(path, text)| plain_words(path, text)).collect();
+    files
+}
+
+#[test]
+fn tests_and_examples_use_plain_words() {
+    let found: Vec<String> = read_tests().iter().flat_map(|(path, text)| plain_words(path, text)).collect();
     assert!(found.is_empty(), "{} words:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn files_of_tests_have_at_most_400_lines() {
+    let found: Vec<String> = read_tests().iter().filter_map(|(path, text)| find_long_file(path, text)).collect();
+    assert!(found.is_empty(), "{} files:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn functions_of_tests_say_what_they_do() {
+    let mut found = Vec::new();
+    for (path, text) in read_tests() {
+        let unclear = unclear_functions(&names_and_comments(&text));
+        found.extend(unclear.into_iter().map(|(line, what)| format!("{path}:{line}: {what}")));
+    }
+    assert!(found.is_empty(), "{} names:\n{}", found.len(), found.join("\n"));
 }

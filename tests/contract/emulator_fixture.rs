@@ -113,7 +113,7 @@ impl EmulatorFixture {
 
     /// The rows of a tab by its header; without the tab it has no rows.
     pub async fn rows(&self, title: &str) -> Vec<RowTexts> {
-        texts(&self.sheets(), &spreadsheet_id(), title).await
+        read_tab_texts(&self.sheets(), &spreadsheet_id(), title).await
     }
 
     async fn ask(&self, method: Method, suffix: &str, body: Value) -> (u16, Value) {
@@ -194,32 +194,32 @@ pub fn spreadsheet_id() -> SpreadsheetId {
 
 /// What a job's tabs say.
 pub async fn contents(sheets: &Sheets, id: &SpreadsheetId, job: &str, tab: &str) -> StoreContents {
-    let mut runs = texts(sheets, id, "Runs").await;
+    let mut runs = read_tab_texts(sheets, id, "Runs").await;
     runs.retain(|run| run.get("job").is_some_and(|of| of == job));
     StoreContents {
-        data: texts(sheets, id, tab).await,
-        processed: texts(sheets, id, &format!("Processed {job}")).await,
-        failures: texts(sheets, id, &format!("Failures {job}")).await,
+        data: read_tab_texts(sheets, id, tab).await,
+        processed: read_tab_texts(sheets, id, &format!("Processed {job}")).await,
+        failures: read_tab_texts(sheets, id, &format!("Failures {job}")).await,
         runs,
     }
 }
 
-async fn texts(sheets: &Sheets, id: &SpreadsheetId, title: &str) -> Vec<RowTexts> {
+async fn read_tab_texts(sheets: &Sheets, id: &SpreadsheetId, title: &str) -> Vec<RowTexts> {
     let metadata = sheets.read_metadata(id).await.expect("the service answers");
     if !metadata.tabs.iter().any(|tab| tab.title == title) {
         return Vec::new();
     }
     let mut rows =
         sheets.read_values(id, &[quote_title(title)]).await.expect("the service answers").remove(0).into_iter();
-    let header: Vec<String> = rows.next().unwrap_or_default().iter().map(text).collect();
+    let header: Vec<String> = rows.next().unwrap_or_default().iter().map(cell_text).collect();
     let rows = rows.map(|row| {
-        let named = header.iter().cloned().zip(row.iter().map(text));
+        let named = header.iter().cloned().zip(row.iter().map(cell_text));
         named.filter(|(name, text)| !name.is_empty() && !text.is_empty()).collect()
     });
     rows.filter(|row: &RowTexts| !row.is_empty()).collect()
 }
 
-fn text(cell: &Value) -> String {
+fn cell_text(cell: &Value) -> String {
     match cell {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.as_f64().map(|n| n.to_string()).unwrap_or_default(),

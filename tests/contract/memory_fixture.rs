@@ -46,13 +46,14 @@ impl StoreFixture for MemoryFixture {
     fn contents(&self) -> BoxFuture<'_, StoreContents> {
         let held = self.store.contents();
         let rows = held.tables.get(self.tab()).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
-        let data = rows.iter().map(|row| row.cells.iter().filter_map(|(name, cell)| named(name, cell)).collect());
+        let data =
+            rows.iter().map(|row| row.cells.iter().filter_map(|(name, cell)| name_cell_text(name, cell)).collect());
         let processed = held.processed.iter().map(|(key, version, run)| {
             let cells = [("key", key.as_str()), ("version", &version.0), ("state", "done"), ("run", run)];
-            cells.iter().filter_map(|(name, text)| named(name, &Cell::text(*text))).collect()
+            cells.iter().filter_map(|(name, text)| name_cell_text(name, &Cell::text(*text))).collect()
         });
         let texts = |names: &[&str], row: Vec<Cell>| -> RowTexts {
-            names.iter().zip(&row).filter_map(|(name, cell)| named(name, cell)).collect()
+            names.iter().zip(&row).filter_map(|(name, cell)| name_cell_text(name, cell)).collect()
         };
         let contents = StoreContents {
             data: data.collect(),
@@ -81,7 +82,7 @@ impl StoreFixture for MemoryFixture {
     }
 }
 
-fn named(name: &str, cell: &Cell) -> Option<(String, String)> {
+fn name_cell_text(name: &str, cell: &Cell) -> Option<(String, String)> {
     let text = match cell {
         Cell::Empty => return None,
         Cell::Text(text) | Cell::Formula(text) => text.clone(),
