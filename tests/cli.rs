@@ -3,7 +3,7 @@
 //!
 //! Each test has a folder of its own with copies of the fixtures, a state directory of its own and
 //! an empty environment. A plain HTTP client that shares no code with the product reads the sheet
-//! (`cli/wire.rs`).
+//! (`cli/emulator_process.rs`).
 //!
 //! | question | folder |
 //! |---|---|
