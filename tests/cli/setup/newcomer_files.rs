@@ -8,11 +8,11 @@ use crate::sources::newcomer_sources::{make_workbook, pack_file};
 /// The first bytes of a compound file: an old workbook (.xls), or one with a password.
 const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
-fn make_bytes(name: &'static str, bytes: &[u8]) -> Mistake {
+fn make_bytes_mistake(name: &'static str, bytes: &[u8]) -> Mistake {
     mistake(name, JOB, "").file("orders.csv", bytes)
 }
 
-fn write_excel(name: &'static str, bytes: &[u8]) -> Mistake {
+fn make_workbook_mistake(name: &'static str, bytes: &[u8]) -> Mistake {
     let job = JOB.replace("csv = \"orders.csv\"", "xlsx = \"orders.xlsx\"\nsheet = \"Mai\"");
     mistake(name, job, "").file("orders.xlsx", bytes)
 }
@@ -46,26 +46,26 @@ fn read_contents() -> Vec<Mistake> {
     let sheet =
         make_workbook(&format!("<row r=\"1\">{}</row><row r=\"2\">{}</row>", text("A1", "id"), text("A2", "1")));
     vec![
-        make_bytes("an empty file", b""),
-        make_bytes("a byte order mark and nothing else", b"\xef\xbb\xbf"),
-        make_bytes("a header row and nothing else", b"id,name\n"),
-        make_bytes("a title above the header row", b"Export of 29 November\n\nid,name\n1,Ada\n"),
-        make_bytes("a name twice in the header row", b"id,name,name\n1,a,b\n"),
-        make_bytes("a field of the header row without a name", b"id,,name\n1,a,b\n"),
-        make_bytes("a row with a field too many", b"id,name\n1,Ada, Countess\n2,Bo\n"),
-        make_bytes("a quote that is never closed", b"id,name\n1,\"Ada\n2,Bo\n3,Cy\n"),
-        make_bytes("a record without a key", b"id,name\n,Ada\n2,Bo\n"),
-        make_bytes("a NUL byte in a field", b"id,name\n1,A\0da\n2,Bo\n"),
-        make_bytes("a file of NUL bytes", &[0; 64]),
-        make_bytes("UTF-16 without a byte order mark", &encode_utf16("id,name\n1,Ada\n")),
-        make_bytes("a pack_file file that was cut off", &cut),
-        make_bytes("a web page in place of data", b"<!DOCTYPE html><html><body>Please log in</body></html>\n"),
-        make_bytes("JSON named as CSV", b"[{\"id\": 1}, {\"id\": 2}]\n"),
-        make_bytes("a text longer than a cell", &long),
-        make_bytes("an old workbook named as CSV", COMPOUND),
-        write_excel("an old workbook, or one with a password", &[COMPOUND, &[0; 600]].concat()),
-        write_excel("CSV named as a workbook", b"id,name\n1,Ada\n"),
-        write_excel("a tab that the workbook does not have", &sheet)
+        make_bytes_mistake("an empty file", b""),
+        make_bytes_mistake("a byte order mark and nothing else", b"\xef\xbb\xbf"),
+        make_bytes_mistake("a header row and nothing else", b"id,name\n"),
+        make_bytes_mistake("a title above the header row", b"Export of 29 November\n\nid,name\n1,Ada\n"),
+        make_bytes_mistake("a name twice in the header row", b"id,name,name\n1,a,b\n"),
+        make_bytes_mistake("a field of the header row without a name", b"id,,name\n1,a,b\n"),
+        make_bytes_mistake("a row with a field too many", b"id,name\n1,Ada, Countess\n2,Bo\n"),
+        make_bytes_mistake("a quote that is never closed", b"id,name\n1,\"Ada\n2,Bo\n3,Cy\n"),
+        make_bytes_mistake("a record without a key", b"id,name\n,Ada\n2,Bo\n"),
+        make_bytes_mistake("a NUL byte in a field", b"id,name\n1,A\0da\n2,Bo\n"),
+        make_bytes_mistake("a file of NUL bytes", &[0; 64]),
+        make_bytes_mistake("UTF-16 without a byte order mark", &encode_utf16("id,name\n1,Ada\n")),
+        make_bytes_mistake("a packed file that was cut off", &cut),
+        make_bytes_mistake("a web page in place of data", b"<!DOCTYPE html><html><body>Please log in</body></html>\n"),
+        make_bytes_mistake("JSON named as CSV", b"[{\"id\": 1}, {\"id\": 2}]\n"),
+        make_bytes_mistake("a text longer than a cell", &long),
+        make_bytes_mistake("an old workbook named as CSV", COMPOUND),
+        make_workbook_mistake("an old workbook, or one with a password", &[COMPOUND, &[0; 600]].concat()),
+        make_workbook_mistake("CSV named as a workbook", b"id,name\n1,Ada\n"),
+        make_workbook_mistake("a tab that the workbook does not have", &sheet)
             .after(|project| project.replace_in("orders.toml", "\"Mai\"", "\"Juni\"")),
         mistake(
             "items that are not in the document",
@@ -73,33 +73,36 @@ fn read_contents() -> Vec<Mistake> {
             "",
         )
         .file("orders.json", b"{\"rows\": [{\"id\": 1}]}"),
-        read_lines("a damaged line of JSON", b"{\"id\": 1}\n{\"id\": 2,}\n{\"id\": 3}\n"),
-        read_lines("a line of JSON as Python prints it", b"{\"id\": 1}\n{'id': 2, 'paid': True}\n"),
-        read_lines("a line of JSON with a line break in a text", b"{\"id\": 1, \"note\": \"a\nb\"}\n{\"id\": 2}\n"),
-        read_lines("a line of JSON in another encoding", b"{\"id\": 1}\n{\"id\": 2, \"name\": \"caf\xe9\"}\n"),
-        read_lines("a last line of JSON that was cut off", b"{\"id\": 1}\n{\"id\": 2, \"na"),
-        list_document(
+        make_lines_mistake("a damaged line of JSON", b"{\"id\": 1}\n{\"id\": 2,}\n{\"id\": 3}\n"),
+        make_lines_mistake("a line of JSON as Python prints it", b"{\"id\": 1}\n{'id': 2, 'paid': True}\n"),
+        make_lines_mistake(
+            "a line of JSON with a line break in a text",
+            b"{\"id\": 1, \"note\": \"a\nb\"}\n{\"id\": 2}\n",
+        ),
+        make_lines_mistake("a line of JSON in another encoding", b"{\"id\": 1}\n{\"id\": 2, \"name\": \"caf\xe9\"}\n"),
+        make_lines_mistake("a last line of JSON that was cut off", b"{\"id\": 1}\n{\"id\": 2, \"na"),
+        make_document_mistake(
             "a damaged record of a JSON list",
             "",
             b"[{\"id\": 1},\n {\"id\": 2,\n  \"n\": NaN},\n {\"id\": 3}]",
         ),
-        list_document("a JSON list with a bracket too many", "", b"[{\"id\": 1}},\n {\"id\": 2}]"),
-        list_document(
+        make_document_mistake("a JSON list with a bracket too many", "", b"[{\"id\": 1}},\n {\"id\": 2}]"),
+        make_document_mistake(
             "a damaged document that is read as a whole",
             "\nitems = \".rows | map(.)[]\"",
             b"{\"rows\": [\n  {\"id\": 1},\n  {\"id\": 2;}\n]}",
         ),
-        write_excel("a workbook that was cut off", sheet.get(..sheet.len() / 2).expect("half of it")),
+        make_workbook_mistake("a workbook that was cut off", sheet.get(..sheet.len() / 2).expect("half of it")),
     ]
 }
 
 /// Makes a mistake in a file of JSON lines.
-fn read_lines(name: &'static str, content: &[u8]) -> Mistake {
+fn make_lines_mistake(name: &'static str, content: &[u8]) -> Mistake {
     mistake(name, JOB.replace("csv = \"orders.csv\"", "jsonl = \"orders.jsonl\""), "").file("orders.jsonl", content)
 }
 
 /// Makes a mistake in a JSON document, read with these settings.
-fn list_document(name: &'static str, settings: &str, content: &[u8]) -> Mistake {
+fn make_document_mistake(name: &'static str, settings: &str, content: &[u8]) -> Mistake {
     let job = JOB.replace("csv = \"orders.csv\"", &format!("json = \"orders.json\"{settings}"));
     mistake(name, job, "").file("orders.json", content)
 }
