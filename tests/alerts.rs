@@ -9,13 +9,13 @@
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
 mod temp_project;
 
-#[path = "cli/live.rs"]
+#[path = "cli/running_command.rs"]
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
-mod live;
+mod running_command;
 
-#[path = "cli/wire.rs"]
+#[path = "cli/emulator_process.rs"]
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
-mod wire;
+mod emulator_process;
 
 #[path = "cli/tls.rs"]
 mod tls;

@@ -3,7 +3,7 @@
 //!
 //! Each test has a folder of its own with copies of the fixtures, a state directory of its own and
 //! an empty environment. A plain HTTP client that shares no code with the product reads the sheet
-//! (`cli/wire.rs`).
+//! (`cli/emulator_process.rs`).
 //!
 //! | question | folder |
 //! |---|---|
@@ -19,11 +19,11 @@
 
 #![cfg(all(unix, feature = "emulator"))]
 
-#[path = "cli/live.rs"]
-mod live;
+#[path = "cli/running_command.rs"]
+mod running_command;
 
-#[path = "cli/seeded.rs"]
-mod seeded;
+#[path = "cli/random_numbers.rs"]
+mod random_numbers;
 
 #[path = "cli/temp_project.rs"]
 mod temp_project;
@@ -31,8 +31,8 @@ mod temp_project;
 #[path = "cli/tls.rs"]
 mod tls;
 
-#[path = "cli/wire.rs"]
-mod wire;
+#[path = "cli/emulator_process.rs"]
+mod emulator_process;
 
 #[path = "cli/setup/mod.rs"]
 mod setup;

@@ -11,38 +11,38 @@
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
 mod temp_project;
 
-#[path = "cli/live.rs"]
+#[path = "cli/running_command.rs"]
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
-mod live;
+mod running_command;
 
-#[path = "cli/wire.rs"]
+#[path = "cli/emulator_process.rs"]
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
-mod wire;
+mod emulator_process;
 
-#[path = "cli/seeded.rs"]
-mod seeded;
+#[path = "cli/random_numbers.rs"]
+mod random_numbers;
 
-#[path = "crash/story.rs"]
-mod story;
+#[path = "crash/sheet_checks.rs"]
+mod sheet_checks;
 
 #[cfg(feature = "failpoints")]
-#[path = "crash/points.rs"]
-mod points;
+#[path = "crash/failpoints.rs"]
+mod failpoints;
 
 #[cfg(target_os = "linux")]
 #[path = "crash/disk.rs"]
 mod disk;
 
 #[cfg(target_os = "linux")]
-#[path = "crash/twice.rs"]
-mod twice;
+#[path = "crash/repeated_keys.rs"]
+mod repeated_keys;
 
 #[cfg(target_os = "linux")]
 #[path = "crash/whole_item.rs"]
 mod whole_item;
 
-#[path = "crash/pair.rs"]
-mod pair;
+#[path = "crash/two_machines.rs"]
+mod two_machines;
 
-#[path = "crash/stopped.rs"]
-mod stopped;
+#[path = "crash/suspended_run.rs"]
+mod suspended_run;

@@ -74,7 +74,7 @@ fn numbers(text: &str) -> impl Iterator<Item = u8> {
 }
 
 /// Returns the texts between backticks on one line.
-fn quoted(text: &str) -> impl Iterator<Item = &str> {
+fn list_quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
@@ -192,9 +192,9 @@ fn every_test_that_the_documents_name_exists() {
     let is_word = |word: &str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     // The names of metrics are as long.
     let is_test = |word: &str| word.matches('_').count() > 3 && is_word(word) && !word.starts_with("sheetkeep_");
-    assert!(quoted(PROTOCOL).filter(|word| is_test(word)).count() > 30, "the invariants name their tests");
+    assert!(list_quoted(PROTOCOL).filter(|word| is_test(word)).count() > 30, "the invariants name their tests");
     for Document { path, text } in documents() {
-        for name in quoted(&text).filter(|word| is_test(word)) {
+        for name in list_quoted(&text).filter(|word| is_test(word)) {
             assert!(code.contains(&format!("fn {name}(")), "{path} names {name}, and no test has that name");
         }
     }
@@ -263,19 +263,19 @@ fn no_line_of_prose_is_longer_than_a_hundred_characters() {
 /// `CHANGELOG.md` is exempt: it keeps the words in which a change was announced.
 #[test]
 fn no_sentence_is_longer_than_25_words() {
-    let found = too_long("CHANGELOG.md", long_sentences);
+    let found = find_long_lines("CHANGELOG.md", long_sentences);
     assert!(found.is_empty(), "sentences of more than {MAX_WORDS} words:\n{}", found.join("\n"));
 }
 
 /// `docs/mistakes.md` is exempt: it is made of messages.
 #[test]
 fn no_cell_of_a_table_is_longer_than_25_words() {
-    let found = too_long("docs/mistakes.md", long_cells);
+    let found = find_long_lines("docs/mistakes.md", long_cells);
     assert!(found.is_empty(), "cells of more than {MAX_WORDS} words:\n{}", found.join("\n"));
 }
 
 /// Returns where `find` finds something too long, in every document but `exempt`.
-fn too_long(exempt: &str, find: fn(&str) -> Vec<LongSentence>) -> Vec<String> {
+fn find_long_lines(exempt: &str, find: fn(&str) -> Vec<LongSentence>) -> Vec<String> {
     let documents = documents().into_iter().filter(|document| document.path != exempt);
     let found = documents.flat_map(|Document { path, text }| find(&text).into_iter().map(move |s| (path.clone(), s)));
     found.map(|(path, s)| format!("{path}:{}: {} words: {} …", s.line, s.words, s.start)).collect()
@@ -291,7 +291,7 @@ fn every_path_that_the_documents_name_exists() {
     let tops = ["src/", "crates/", "tests/", "benches/", "fuzz/", "docs/", "fixtures/", "examples/"];
     let is_path = |word: &str| tops.iter().any(|top| word.starts_with(top)) && !word.contains([' ', '*', '…', '<']);
     for Document { path, text } in documents() {
-        for word in quoted(&text).filter(|word| is_path(word)) {
+        for word in list_quoted(&text).filter(|word| is_path(word)) {
             let word = word.split(['#', ':']).next().unwrap_or(word);
             assert!(root().join(word).exists(), "{path} names {word}, which does not exist");
         }

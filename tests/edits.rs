@@ -18,4 +18,4 @@ mod reverted_sources;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod sheet_rig;
 
-use crate::sheet_rig::{front, job_fixture, person, support};
+use crate::sheet_rig::{emulator_proxy, job_fixture, test_job};

@@ -6,12 +6,12 @@
 
 #[path = "failures/journal.rs"]
 mod journal;
-#[path = "failures/poison.rs"]
-mod poison;
+#[path = "failures/rejected_records.rs"]
+mod rejected_records;
 #[path = "failures/retries.rs"]
 mod retries;
 #[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod sheet_rig;
 
-use crate::sheet_rig::{front, person, support};
+use crate::sheet_rig::{emulator_proxy, test_job};

@@ -2,10 +2,7 @@
 //! compiler and without a fuzzer. Each seed is mutated a few thousand times;
 //! `SHEETKEEP_FUZZ_SECONDS` sets a time per target instead.
 #![cfg(feature = "emulator")]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "how long it takes is what is measured, and somebody may ask for longer"
-)]
+#![expect(clippy::disallowed_methods, reason = "how long it takes is what is measured, and a user may ask for longer")]
 #![expect(clippy::print_stdout, reason = "how much was thrown is what it prints")]
 
 use std::time::{Duration, Instant};
@@ -113,7 +110,7 @@ const PIECES: &[&str] = &[
     "* 9e9",
 ];
 
-fn changed(seed: &[u8], rng: &SeededRng) -> Vec<u8> {
+fn mutate_input(seed: &[u8], rng: &SeededRng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     let below = |n: usize| usize::try_from(rng.next_u64() % (n.max(1) as u64)).unwrap_or(0);
     for _ in 0..=below(6) {
@@ -147,13 +144,13 @@ fn changed(seed: &[u8], rng: &SeededRng) -> Vec<u8> {
 }
 
 /// Runs a parser on mutated seeds. The panic's output contains the failing input.
-fn fuzz(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
+fn fuzz_parser(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
     let seconds = std::env::var("SHEETKEEP_FUZZ_SECONDS").ok().and_then(|text| text.parse::<u64>().ok());
     let (rng, began) = (SeededRng::new(20_261_127), Instant::now());
     let mut inputs = 0_u64;
     while seconds.map_or(inputs < INPUTS, |seconds| began.elapsed() < Duration::from_secs(seconds)) {
         let seed = seeds[usize::try_from(inputs).unwrap_or(0) % seeds.len()];
-        let bytes = changed(seed, &rng);
+        let bytes = mutate_input(seed, &rng);
         let one = Instant::now();
         let outcome = std::panic::catch_unwind(|| read(&bytes));
         let shown = String::from_utf8_lossy(&bytes);
@@ -167,14 +164,14 @@ fn fuzz(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
 #[test]
 fn no_range_makes_its_reader_panic_and_it_prints_the_same() {
     let seeds: &[&[u8]] = &[b"'a''b'!$A$1:B2", b"A1:Z", b"1:2", b"R1C1:R2C2", b"Sheet1!A5:A", b"ZZZ1048576"];
-    fuzz("ranges", seeds, ranges::read_all);
+    fuzz_parser("ranges", seeds, ranges::read_all);
 }
 
 #[test]
 fn no_mask_makes_its_reader_panic() {
     let seeds: &[&[u8]] =
         &[b"sheets(properties(title,sheetId),data.rowData.values),namedRanges", b"*", b"a/b.c", b"userEnteredValue"];
-    fuzz("fields", seeds, fields::read_all);
+    fuzz_parser("fields", seeds, fields::read_all);
 }
 
 #[test]
@@ -190,7 +187,7 @@ fn no_typed_text_makes_its_reader_panic() {
         b"3 1/2",
         b"10:20 PM",
     ];
-    fuzz("entered", seeds, entered::read_all);
+    fuzz_parser("entered", seeds, entered::read_all);
 }
 
 #[test]
@@ -201,7 +198,7 @@ fn no_pattern_makes_showing_a_number_panic() {
         b"\x9a\x99\x99\x99\x99\x99\xb9\x3f\x05# ?/?0.0E+00%",
         b"\xff\xff\xff\xff\xff\xff\xef\x7f\x04[h]:[mm]:[ss]",
     ];
-    fuzz("number_pattern", seeds, number_pattern::read_all);
+    fuzz_parser("number_pattern", seeds, number_pattern::read_all);
 }
 
 #[test]
@@ -213,7 +210,7 @@ fn no_formula_makes_working_it_out_panic() {
         b"=MID(SUBSTITUTE(\"aXb\",\"X\",\"yy\",1),2,3)=ROUND(1.255,2)",
         b"=DATE(2020,13,-1)+YEAR(1)&UPPER(TRIM(\" a \"))",
     ];
-    fuzz("formula", seeds, formula::read_all);
+    fuzz_parser("formula", seeds, formula::read_all);
 }
 
 #[test]
@@ -223,7 +220,7 @@ fn no_job_file_makes_its_reader_panic() {
         include_bytes!("../fixtures/airports.toml"),
         include_bytes!("../fixtures/quakes-upsert.toml"),
     ];
-    fuzz("job_file", seeds, job_file::read_all);
+    fuzz_parser("job_file", seeds, job_file::read_all);
 }
 
 #[test]
@@ -237,7 +234,7 @@ fn no_cells_of_a_tab_make_its_reader_panic() {
         b"\x052\nkey\tversion\n\n\n\nprocessed\t0000000000000001\t\tk\t1\tdone\tr\nruns\tblank\t\tx",
         b"\x063\t1\t70\t1\t0-2\t0\t0\t3\t[\"a\",\"b\",\"c\"]\n\t\t\t\ta\tb\tc\na\tb\tc\na\tb\tc\n\n\nkey\tk1\t2\t0-2\tx\tk1\ty",
     ];
-    fuzz("tabs", seeds, tabs::read_all);
+    fuzz_parser("tabs", seeds, tabs::read_all);
 }
 
 #[test]
@@ -246,14 +243,14 @@ fn no_journal_makes_its_reader_panic() {
         b"{\"job\":\"j\",\"spreadsheet\":\"s\",\"definition\":\"d\",\"run\":\"r\"}\n{\"key\":\"k\",\"version\":\"v\",\"rows\":[[]]}\n",
         b"0123456789abcdef {\"job\":\"j\"}\n",
     ];
-    fuzz("journal", seeds, journal::read_all);
+    fuzz_parser("journal", seeds, journal::read_all);
 }
 
 #[test]
 fn no_script_makes_the_linter_panic() {
-    let planted = with_kind(0, include_bytes!("../crates/lint/tests/planted.py"));
-    let hardened = with_kind(0, include_bytes!("../examples/harden/after.py"));
-    let shell = with_kind(1, include_bytes!("../.ci/run"));
+    let planted = fuzz_kind(0, include_bytes!("../crates/lint/tests/planted.py"));
+    let hardened = fuzz_kind(0, include_bytes!("../examples/harden/after.py"));
+    let shell = fuzz_kind(1, include_bytes!("../.ci/run"));
     let seeds: &[&[u8]] = &[
         &planted,
         &hardened,
@@ -263,11 +260,11 @@ fn no_script_makes_the_linter_panic() {
         b"\x03requests==2.32\ngspread>=6\n-r other.txt\n",
         b"\x04name = \"x\"\n[source]\ncsv = \"a\"\n[item]\nkey = \".id\"\n[[step]]\nname = \"s\"\ncommand = [\"sh\"]\n",
     ];
-    fuzz("lint", seeds, lint::read_all);
+    fuzz_parser("lint", seeds, lint::read_all);
 }
 
 /// Puts the byte before a text that says what it is.
-fn with_kind(kind: u8, text: &[u8]) -> Vec<u8> {
+fn fuzz_kind(kind: u8, text: &[u8]) -> Vec<u8> {
     let mut seed = vec![kind];
     seed.extend(text.iter().take(MAX_LEN - 1));
     seed
@@ -288,5 +285,5 @@ fn a_record_and_an_expression_make_values_or_one_failure() {
         b"\x01.. | numbers | floor, -., . % 3, ., 1 / .\n[1,[2.5],{\"a\":-7e9}]",
         b"\x02[limit(3; range(10))] + [paths] | flatten | tojson | fromjson\n{\"a\":[[[1]]]}",
     ];
-    fuzz("records", seeds, records::read_all);
+    fuzz_parser("records", seeds, records::read_all);
 }

@@ -18,7 +18,7 @@ use sheetkeep::job::{
 /// Retries without waits.
 const AT_ONCE: RetryPolicy = RetryPolicy { max_attempts: 3, base_ms: 1, cap_ms: 1, max_elapsed_ms: 60_000 };
 
-fn orders(ids: &[&str]) -> Vec<Value> {
+fn make_orders(ids: &[&str]) -> Vec<Value> {
     ids.iter().map(|id| json!({"id": id})).collect()
 }
 
@@ -39,7 +39,7 @@ async fn a_failing_item_fails_alone_and_recovers_later() {
     let store = memory_store();
     let job = |is_fixed: bool| {
         Job::builder("orders")
-            .source(orders(&["a", "b", "c"]))
+            .source(make_orders(&["a", "b", "c"]))
             .step(move |order, _| async move {
                 if order["id"] == "b" && !is_fixed {
                     return Err(StepError::rejected("b is bad"));
@@ -68,7 +68,7 @@ fn a_job_of_stages_is_left_to_the_command_line() {
 #[tokio::test]
 async fn a_panic_of_a_step_is_the_failure_of_one_item() {
     let store = memory_store();
-    let job = Job::builder("orders").source(orders(&["a", "b"])).in_memory(&store).step(|order, _| async move {
+    let job = Job::builder("orders").source(make_orders(&["a", "b"])).in_memory(&store).step(|order, _| async move {
         assert_ne!(order["id"], "a", "this step panics on purpose");
         Ok(order)
     });
@@ -88,7 +88,7 @@ async fn a_step_gets_one_key_for_all_attempts_and_runs() {
             seen.lock().expect("no test panics in it").push(now);
             async move { answer.await.map(|_| order).map_err(StepError::transient) }
         };
-        let job = Job::builder("orders").source(orders(&["a"])).in_memory(&store).retry(AT_ONCE).step(step);
+        let job = Job::builder("orders").source(make_orders(&["a"])).in_memory(&store).retry(AT_ONCE).step(step);
         let report = job.logical_date("2026-11-29").run().await.expect("a run");
         assert_eq!((report.new, report.retries), (1, 2));
     }
@@ -101,7 +101,7 @@ async fn a_step_gets_one_key_for_all_attempts_and_runs() {
 #[tokio::test]
 async fn what_a_step_returns_is_none_one_or_several_rows() {
     let store = memory_store();
-    let job = Job::builder("lines").source(orders(&["none", "one", "two"])).in_memory(&store);
+    let job = Job::builder("lines").source(make_orders(&["none", "one", "two"])).in_memory(&store);
     let job = job.step(|order, _| async move {
         Ok(match order["id"].as_str() {
             Some("none") => json!(null),
@@ -138,12 +138,12 @@ async fn a_watermark_is_stored_and_given_to_the_next_run() {
 
 #[tokio::test]
 async fn all_wrong_settings_are_reported_together() {
-    let built = Job::builder("two/parts").source(orders(&["a"])).key(".id |").build();
+    let built = Job::builder("two/parts").source(make_orders(&["a"])).key(".id |").build();
     let Err(JobError::Settings { problems }) = built else { panic!("built: {built:?}") };
     assert!(problems.len() >= 2, "{problems:?}");
     let without = Job::builder("orders").build().expect_err("there is no source");
     assert!(without.to_string().contains("has no source"), "{without}");
-    let dated = Job::builder("orders").source(orders(&["a"])).logical_date("yesterday").build();
+    let dated = Job::builder("orders").source(make_orders(&["a"])).logical_date("yesterday").build();
     assert!(dated.expect_err("no date").to_string().contains("2026-11-29"));
 }
 
@@ -152,7 +152,7 @@ async fn a_stop_commits_the_items_in_hand() {
     let store = memory_store();
     let (begun, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(tokio::sync::Notify::new()));
     let (count, notify) = (Arc::clone(&begun), Arc::clone(&stop));
-    let job = Job::builder("orders").source(orders(&["a", "b", "c"])).in_memory(&store).step(move |order, _| {
+    let job = Job::builder("orders").source(make_orders(&["a", "b", "c"])).in_memory(&store).step(move |order, _| {
         count.fetch_add(1, Ordering::Relaxed);
         notify.notify_one();
         async move {
@@ -219,7 +219,7 @@ async fn a_job_in_a_local_file_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().expect("a folder");
     let job = |ids: &[&str]| {
         Job::builder("orders")
-            .source(orders(ids))
+            .source(make_orders(ids))
             .step(|order, _| async move { Ok(order) })
             .embedded(folder.path().join("orders.sheet"))
             .state_dir(folder.path().join("state"))
@@ -240,14 +240,14 @@ mod scenarios {
 
     use super::*;
 
-    fn numbers() -> Job {
+    fn make_numbers() -> Job {
         let job = Job::builder("numbers").source((1..=30).map(|id| json!({"id": id}))).upsert("id");
         job.step(|number, _| async move { Ok(number) }).build().expect("valid settings")
     }
 
     #[test]
     fn a_scenario_with_every_mishap_ends_with_each_row_once() {
-        let scenario = Scenario::new(&numbers()).kill_at_record(11).kill_before_commit(2).kill_after_commit(4);
+        let scenario = Scenario::new(&make_numbers()).kill_at_record(11).kill_before_commit(2).kill_after_commit(4);
         let scenario = scenario.throttle(3, 2).lose_reply(5).second_runner(1).sort(3);
         let outcome = scenario.play().expect("an undisturbed run works");
         assert!(outcome.is_exact() && outcome.kills == 3, "{outcome:#?}");
@@ -256,7 +256,7 @@ mod scenarios {
 
     #[test]
     fn a_step_killed_after_its_effect_runs_twice_for_one_item() {
-        let outcome = Scenario::new(&numbers()).kill_after_step(13).play().expect("an undisturbed run works");
+        let outcome = Scenario::new(&make_numbers()).kill_after_step(13).play().expect("an undisturbed run works");
         let step = &outcome.steps[0];
         assert_eq!((step.runs, step.items, step.repeated_items, step.most_repeats), (31, 30, 1, 1));
         assert_eq!((step.example.as_deref(), outcome.is_exact()), (Some("13"), true));
@@ -264,7 +264,7 @@ mod scenarios {
 
     #[test]
     fn a_take_over_fences_the_first_run_and_nothing_is_doubled() {
-        let outcome = Scenario::new(&numbers()).take_over(3).play().expect("an undisturbed run works");
+        let outcome = Scenario::new(&make_numbers()).take_over(3).play().expect("an undisturbed run works");
         assert!(outcome.is_exact(), "{outcome:#?}");
         assert_eq!(outcome.second_runs, 1);
     }
@@ -272,7 +272,7 @@ mod scenarios {
     #[test]
     fn the_job_of_a_scenario_keeps_its_own_store() {
         let store = memory_store();
-        let job = Job::builder("orders").source(orders(&["a"])).in_memory(&store).build().expect("valid settings");
+        let job = Job::builder("orders").source(make_orders(&["a"])).in_memory(&store).build().expect("valid settings");
         let outcome = Scenario::new(&job).kill_after_commit(1).play().expect("an undisturbed run works");
         assert!(outcome.is_exact() && store.rows("orders").is_empty(), "{outcome:?}");
     }
@@ -281,7 +281,7 @@ mod scenarios {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_may_be_spawned_onto_another_thread() {
     let store = memory_store();
-    let job = Job::builder("orders").source(orders(&["a"])).in_memory(&store).build().expect("valid settings");
+    let job = Job::builder("orders").source(make_orders(&["a"])).in_memory(&store).build().expect("valid settings");
     let report = tokio::spawn(async move { job.run().await }).await.expect("no panic").expect("a run");
     assert_eq!(report.new, 1);
 }

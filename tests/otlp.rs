@@ -14,9 +14,9 @@
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
 mod temp_project;
 
-#[path = "cli/live.rs"]
+#[path = "cli/running_command.rs"]
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
-mod live;
+mod running_command;
 
 #[path = "otlp/export.rs"]
 mod export;

@@ -3,24 +3,24 @@
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 
-#[path = "support/mod.rs"]
+#[path = "support/test_job.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
+mod test_job;
 
-#[path = "contract/rig.rs"]
+#[path = "contract/emulator_rig.rs"]
 mod contract;
 
 use std::time::Duration;
 
+use crate::test_job::{SlowSource, TestJob, ValueSource};
 use serde_json::{Value, json};
 use sheetkeep::emulator::{FaultRule, FaultTarget};
 use sheetkeep::ledger::runs::event::RunReport;
-use support::{Job, Slow, Values};
 
-use crate::contract::emulated::{Emulated, both};
-use crate::contract::ground::StoreFixture;
+use crate::contract::emulator_fixture::{EmulatorFixture, both_guards};
+use crate::contract::store_fixture::StoreFixture;
 
-fn items(count: u32) -> Vec<Value> {
+fn make_items(count: u32) -> Vec<Value> {
     (0..count).map(|n| json!({"id": format!("k{n}")})).collect()
 }
 
@@ -39,21 +39,21 @@ fn refused_writes(meets: impl Fn(u32) -> bool) -> Vec<FaultRule> {
 
 /// Runs a job whose source yields one record per second. Returns its report and its duration in
 /// seconds.
-async fn run_slowly(place: &Emulated, records: u32) -> (RunReport, u64) {
-    let began_ms = place.clock().monotonic_ms();
-    let source = Slow::new(Values::of(items(records)), place.clock(), Duration::from_secs(1));
-    let job = Job::new(place.clock()).step(|value, _| Ok(vec![value.clone()]));
-    let report = job.run_over(place.store_of("j", "Data"), Box::new(source)).await.expect("a clean run");
-    (report, (place.clock().monotonic_ms() - began_ms) / 1_000)
+async fn run_slowly(fixture: &EmulatorFixture, records: u32) -> (RunReport, u64) {
+    let began_ms = fixture.clock().monotonic_ms();
+    let source = SlowSource::new(ValueSource::of(make_items(records)), fixture.clock(), Duration::from_secs(1));
+    let job = TestJob::new(fixture.clock()).with_step(|value, _| Ok(vec![value.clone()]));
+    let report = job.run_source(fixture.store_of("j", "Data"), Box::new(source)).await.expect("a clean run");
+    (report, (fixture.clock().monotonic_ms() - began_ms) / 1_000)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_single_429_does_not_make_commits_rarer() {
-    let place = Emulated::new(both()[0], 1);
-    let (undisturbed, _) = run_slowly(&place, 60).await;
-    let place = Emulated::new(both()[0], 1);
-    place.emulator.set_faults(refused_writes(|n| n == 6));
-    let (report, seconds) = run_slowly(&place, 60).await;
+    let fixture = EmulatorFixture::new(both_guards()[0], 1);
+    let (undisturbed, _) = run_slowly(&fixture, 60).await;
+    let fixture = EmulatorFixture::new(both_guards()[0], 1);
+    fixture.emulator.set_faults(refused_writes(|n| n == 6));
+    let (report, seconds) = run_slowly(&fixture, 60).await;
     assert_eq!((report.run.counts.new, report.throttled, report.is_quota_shared), (60, 1, false));
     assert!(report.commits + 1 >= undisturbed.commits, "{} of {}", report.commits, undisturbed.commits);
     assert!(seconds <= 64, "{seconds}");
@@ -61,9 +61,9 @@ async fn a_single_429_does_not_make_commits_rarer() {
 
 #[tokio::test(start_paused = true)]
 async fn commits_are_rarer_only_while_429s_go_on() {
-    let place = Emulated::new(both()[0], 1);
-    place.emulator.set_faults(refused_writes(|n| (6..8).contains(&n)));
-    let (report, _) = run_slowly(&place, 120).await;
+    let fixture = EmulatorFixture::new(both_guards()[0], 1);
+    fixture.emulator.set_faults(refused_writes(|n| (6..8).contains(&n)));
+    let (report, _) = run_slowly(&fixture, 120).await;
     assert_eq!((report.run.counts.new, report.throttled, report.is_quota_shared), (120, 2, true));
     // One commit waits for 30 s; all others follow every two or three seconds.
     assert!((30..=50).contains(&report.commits), "{}", report.commits);
@@ -71,14 +71,15 @@ async fn commits_are_rarer_only_while_429s_go_on() {
 
 #[tokio::test(start_paused = true)]
 async fn every_4th_write_answered_429_costs_five_seconds_at_most() {
-    for doubts in both() {
-        let place = Emulated::new(doubts, 1);
-        place.emulator.set_faults(refused_writes(|n| n % 4 == 3));
-        let began_ms = place.clock().monotonic_ms();
-        let mut job = Job::new(place.clock()).step(|value, _| Ok(vec![value.clone()]));
+    for behaviors in both_guards() {
+        let fixture = EmulatorFixture::new(behaviors, 1);
+        fixture.emulator.set_faults(refused_writes(|n| n % 4 == 3));
+        let began_ms = fixture.clock().monotonic_ms();
+        let mut job = TestJob::new(fixture.clock()).with_step(|value, _| Ok(vec![value.clone()]));
         job.plan.max_rows = 100;
-        let report = job.run(place.store_of("j", "Data"), Values::of(items(1_000))).await.expect("a clean run");
-        let took_ms = place.clock().monotonic_ms() - began_ms;
+        let report =
+            job.run(fixture.store_of("j", "Data"), ValueSource::of(make_items(1_000))).await.expect("a clean run");
+        let took_ms = fixture.clock().monotonic_ms() - began_ms;
         assert_eq!(report.run.counts.new, 1_000);
         assert!(report.throttled >= 3 && took_ms <= 5_000, "{} × 429, {took_ms} ms", report.throttled);
     }

@@ -27,20 +27,20 @@ struct Outcome {
     end: Option<String>,
 }
 
-fn job(file: &str, flags: &Overrides) -> Settings {
+fn make_job(file: &str, flags: &Overrides) -> Settings {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(file);
     let text = std::fs::read_to_string(&path).expect("a job file");
     read(&path, &text, flags, &Environment::default()).expect("a valid job")
 }
 
-async fn run(settings: &Settings) -> Outcome {
+async fn run_job(settings: &Settings) -> Outcome {
     let mut outcome = Outcome::default();
     let mut source = settings.open_source().expect("the source opens");
     loop {
         match source.next().await {
             Ok(Some(record)) => {
                 let place = record.position.line.map_or(0, |line| line);
-                match process(settings, record, &mut outcome.key_column).await {
+                match process_record(settings, record, &mut outcome.key_column).await {
                     Ok(rows) => outcome.rows.extend(rows),
                     Err(why) => outcome.failures.push(format!("{place}: {why}")),
                 }
@@ -54,7 +54,7 @@ async fn run(settings: &Settings) -> Outcome {
     }
 }
 
-async fn process(
+async fn process_record(
     settings: &Settings,
     record: Record,
     column: &mut Option<KeyColumn>,
@@ -111,7 +111,7 @@ const COMMA: &str = r#"the record is not valid JSON: a value is missing, or a te
 
 #[tokio::test]
 async fn each_hard_record_of_json_lines_ends_as_specified() {
-    let outcome = run(&job("hard/hard-jsonl.toml", &Overrides::default())).await;
+    let outcome = run_job(&make_job("hard/hard-jsonl.toml", &Overrides::default())).await;
     assert_hard(
         &outcome,
         &[
@@ -126,7 +126,7 @@ async fn each_hard_record_of_json_lines_ends_as_specified() {
 
 #[tokio::test]
 async fn each_hard_record_of_json_ends_as_specified() {
-    let outcome = run(&job("hard/hard-json.toml", &Overrides::default())).await;
+    let outcome = run_job(&make_job("hard/hard-json.toml", &Overrides::default())).await;
     assert_hard(
         &outcome,
         &[
@@ -141,7 +141,7 @@ async fn each_hard_record_of_json_ends_as_specified() {
 
 #[tokio::test]
 async fn each_hard_record_of_csv_ends_as_specified() {
-    let outcome = run(&job("hard/hard-csv.toml", &Overrides::default())).await;
+    let outcome = run_job(&make_job("hard/hard-csv.toml", &Overrides::default())).await;
     assert_hard(
         &outcome,
         &[
@@ -157,7 +157,7 @@ async fn each_hard_record_of_csv_ends_as_specified() {
 
 #[tokio::test]
 async fn the_quakes_make_1707_rows_of_eight_typed_columns() {
-    let outcome = run(&job("quakes.toml", &Overrides::default())).await;
+    let outcome = run_job(&make_job("quakes.toml", &Overrides::default())).await;
     assert_eq!((outcome.rows.len(), outcome.failures.len(), outcome.end), (1_707, 0, None));
     let (key, row) = &outcome.rows[0];
     assert_eq!(key, "ci37868143");
@@ -172,7 +172,7 @@ async fn the_quakes_make_1707_rows_of_eight_typed_columns() {
 
 #[tokio::test]
 async fn the_airports_make_3376_rows_and_their_codes_keep_their_zeros() {
-    let outcome = run(&job("airports.toml", &Overrides::default())).await;
+    let outcome = run_job(&make_job("airports.toml", &Overrides::default())).await;
     assert_eq!((outcome.rows.len(), outcome.failures, outcome.end), (3_376, vec![], None));
     assert_eq!(outcome.rows[0].1.get("iata"), Some(&Cell::text("00M")));
     assert_eq!(outcome.rows[0].1.get("latitude"), Some(&Cell::Number(31.953_764_72)));
@@ -186,7 +186,7 @@ async fn a_cut_feed_yields_the_records_before_the_cut_and_its_place() {
     let cut = folder.path().join("cut.geojson");
     std::fs::write(&cut, &whole[..600_000]).expect("a file");
     let flags = Overrides { input: Some(cut.clone()), ..Overrides::default() };
-    let outcome = run(&job("quakes.toml", &flags)).await;
+    let outcome = run_job(&make_job("quakes.toml", &flags)).await;
     let before = outcome.rows.len();
     assert!((800..900).contains(&before), "{before}");
     let end = outcome.end.expect("the source is broken").replace(&cut.display().to_string(), "cut");

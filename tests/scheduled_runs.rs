@@ -17,5 +17,7 @@ mod scheduled_rig;
 #[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod sheet_rig;
+#[path = "scheduled_runs/skewed_clock.rs"]
+mod skewed_clock;
 
-use crate::sheet_rig::{front, job_fixture, person, support};
+use crate::sheet_rig::{emulator_proxy, job_fixture, test_job};

@@ -9,90 +9,87 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/test_job.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
+mod test_job;
 
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "tests/hands.rs uses the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-mod person;
+#[path = "support/emulator_proxy/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod emulator_proxy;
 
 #[path = "support/evidence.rs"]
 mod evidence;
 
+#[path = "simulate/backend.rs"]
+mod backend;
+
+#[path = "simulate/call_fault.rs"]
+mod call_fault;
+
 #[path = "simulate/game.rs"]
 mod game;
 
-#[path = "simulate/kind.rs"]
-mod kind;
+#[path = "simulate/game_record.rs"]
+mod game_record;
 
-#[path = "simulate/lane.rs"]
-mod lane;
+#[path = "simulate/invariants.rs"]
+mod invariants;
 
-#[path = "simulate/memory.rs"]
-mod memory;
+#[path = "simulate/machine.rs"]
+mod machine;
 
-#[path = "simulate/place.rs"]
-mod place;
+#[path = "simulate/memory_backend.rs"]
+mod memory_backend;
 
-#[path = "simulate/read.rs"]
-mod read;
+#[path = "simulate/observation.rs"]
+mod observation;
 
-#[path = "simulate/record.rs"]
-mod record;
+#[path = "simulate/sheet_backend.rs"]
+mod sheet_backend;
 
-#[path = "simulate/seen.rs"]
-mod seen;
-
-#[path = "simulate/sheet.rs"]
-mod sheet;
-
-#[path = "simulate/watch.rs"]
-mod watch;
+#[path = "simulate/sheet_reader.rs"]
+mod sheet_reader;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::backend::Mutation;
 use crate::evidence::Stopwatch;
 use crate::game::Game;
-use crate::place::Meddling;
-use crate::record::Tally;
+use crate::game_record::GameCounts;
 
 /// Games of an ordinary run.
-const ORDINARY: u64 = 200;
+const ORDINARY_GAMES: u64 = 200;
 /// Games that the evidence counts.
-const WHOLE: u64 = 20_000;
+const EVIDENCE_GAMES: u64 = 20_000;
 /// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built
 /// without optimisation.
 const STACK_BYTES: usize = 8 << 20;
 
-/// Plays one game on a clock of its own: its counts and story, or what was wrong.
-fn play(seed: u64, meddling: Option<Meddling>) -> Result<(Tally, String), String> {
+/// Plays one game on a clock of its own: its counts and its events, or what was wrong.
+fn play_game(seed: u64, mutation: Option<Mutation>) -> Result<(GameCounts, String), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
-        let mut game = Game::new(seed, meddling, number("SIMULATE_COLUMNS").is_some());
+        let mut game = Game::new(seed, mutation, read_switch("SIMULATE_COLUMNS").is_some());
         let ended = game.play().await;
-        let diary = game.diary();
+        let event_log = game.event_log();
         ended
-            .map(|()| (game.record.tally(), diary.clone()))
-            .map_err(|why| format!("{diary}\nSIMULATE_SEED={seed}: {why}"))
+            .map(|()| (game.record.counts(), event_log.clone()))
+            .map_err(|why| format!("{event_log}\nSIMULATE_SEED={seed}: {why}"))
     })
 }
 
 /// Plays these games on as many threads as there are processors.
-fn play_all(seeds: &[u64]) -> Result<Tally, String> {
+fn play_all(seeds: &[u64]) -> Result<GameCounts, String> {
     let next = AtomicUsize::new(0);
-    let sum = Mutex::new(Ok(Tally::default()));
+    let sum = Mutex::new(Ok(GameCounts::default()));
     let playing = || {
         while let Some(&seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let played = play(seed, None);
+            let played = play_game(seed, None);
             let mut sum = sum.lock().expect("no thread panics while it holds it");
             match (sum.as_mut(), played) {
-                (Ok(sum), Ok((tally, _))) => sum.add(&tally),
+                (Ok(sum), Ok((counts, _))) => sum.add(&counts),
                 (Ok(_), Err(why)) => *sum = Err(why),
                 (Err(_), _) => return,
             }
@@ -109,81 +106,84 @@ fn play_all(seeds: &[u64]) -> Result<Tally, String> {
 
 /// A switch of this test.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
-fn number(name: &str) -> Option<u64> {
+fn read_switch(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
 /// Games that once found something: what was suspected and arrived after all, or failures reported
 /// in the same second. In one, another run reported a failure while the rows of its key waited.
-const ONCE_FAILED: [u64; 4] = [263, 313, 8_646, 12_729];
+const ONCE_FAILED_SEEDS: [u64; 4] = [263, 313, 8_646, 12_729];
 
 #[test]
 fn games_that_once_failed_are_won() {
-    play_all(&ONCE_FAILED).unwrap_or_else(|why| panic!("{why}"));
+    play_all(&ONCE_FAILED_SEEDS).unwrap_or_else(|why| panic!("{why}"));
 }
 
 #[test]
 fn whatever_happens_each_key_is_there_once_and_runs_is_true() {
-    if let Some(seed) = number("SIMULATE_SEED") {
-        let (tally, diary) = play(seed, None).unwrap_or_else(|why| panic!("{why}"));
-        println!("{diary}\n{tally:#?}");
+    if let Some(seed) = read_switch("SIMULATE_SEED") {
+        let (counts, event_log) = play_game(seed, None).unwrap_or_else(|why| panic!("{why}"));
+        println!("{event_log}\n{counts:#?}");
         return;
     }
-    let games = number("SIMULATE");
-    let step = number("SIMULATE_EVERY");
+    let games = read_switch("SIMULATE");
+    let step = read_switch("SIMULATE_EVERY");
     let seeds: Vec<u64> = match (games, step) {
         (Some(games), _) => (0..games).collect(),
-        (None, Some(step)) => (0..WHOLE).step_by(usize::try_from(step.max(1)).expect("a step")).collect(),
-        (None, None) => (0..ORDINARY).collect(),
+        (None, Some(step)) => (0..EVIDENCE_GAMES).step_by(usize::try_from(step.max(1)).expect("a step")).collect(),
+        (None, None) => (0..ORDINARY_GAMES).collect(),
     };
-    let commit = evidence::commit();
-    let watch = Stopwatch::start();
-    let tally = play_all(&seeds).unwrap_or_else(|why| panic!("{why}"));
-    let seconds = watch.seconds();
-    println!("simulate: {} seeds in {seconds:.1} s, {tally:#?}", seeds.len());
+    let commit = evidence::read_commit();
+    let invariants = Stopwatch::start();
+    let counts = play_all(&seeds).unwrap_or_else(|why| panic!("{why}"));
+    let seconds = invariants.seconds();
+    println!("simulate: {} seeds in {seconds:.1} s, {counts:#?}", seeds.len());
     if games.is_some() {
-        evidence::write("simulate.json", None, &tally.document(&commit, seeds.len(), seconds));
+        evidence::write_evidence("simulate.json", None, &counts.write_evidence(&commit, seeds.len(), seconds));
     }
     assert!(
         seeds.len() < 100
-            || (tally.takeovers > 20 && tally.late_deliveries > 20 && tally.crashes > 20 && tally.machine_errors > 20),
+            || (counts.takeovers > 20
+                && counts.late_deliveries > 20
+                && counts.crashes > 20
+                && counts.machine_errors > 20),
         "too quiet"
     );
 }
 
 #[test]
-fn a_seed_is_the_same_story_each_time() {
+fn a_seed_is_the_same_game_each_time() {
     for seed in 0..4 {
-        let [once, again] = [(); 2].map(|()| play(seed, None).unwrap_or_else(|why| panic!("{why}")).1);
+        let [once, again] = [(); 2].map(|()| play_game(seed, None).unwrap_or_else(|why| panic!("{why}")).1);
         assert_eq!(once, again, "SIMULATE_SEED={seed}");
     }
 }
 
-/// Whether the simulation finds something wrong with one of forty meddled games.
-fn notices(meddling: Meddling) -> bool {
-    (0..40).any(|seed| play(seed, Some(meddling)).is_err())
+/// Whether the simulation finds something wrong with one of forty games with this defect.
+fn finds_violation(mutation: Mutation) -> bool {
+    (0..40).any(|seed| play_game(seed, Some(mutation)).is_err())
 }
 
 #[test]
 fn the_simulation_notices_a_store_that_applies_whatever_comes() {
-    assert!(notices(Meddling::NoGuard), "forty games went well without any guard: the simulation sees nothing");
+    assert!(finds_violation(Mutation::NoGuard), "forty games went well without any guard: the simulation sees nothing");
 }
 
 #[test]
-fn the_simulation_notices_a_judgement_that_takes_every_lost_batch_for_applied() {
-    assert!(notices(Meddling::Gullible), "forty games went well though lost batches were believed in");
+fn the_simulation_notices_a_store_that_trusts_every_lost_batch() {
+    assert!(finds_violation(Mutation::TrustsNewestDraft), "forty games went well though lost batches were believed in");
 }
 
 #[test]
 fn the_simulation_notices_a_late_batch_that_arrives_without_its_guard() {
-    assert!(notices(Meddling::NoGuardOnLate), "forty games went well though late batches had no guard");
+    assert!(finds_violation(Mutation::NoGuardOnLateBatch), "forty games went well though late batches had no guard");
 }
 
 #[test]
 fn the_simulation_notices_rows_that_were_hit_and_are_kept_nowhere() {
-    let notices = |seed| play(seed, Some(Meddling::NothingKept)).is_err_and(|why| why.ends_with("nor kept"));
+    let finds_violation = |seed| play_game(seed, Some(Mutation::NoUndoLog)).is_err_and(|why| why.ends_with("nor kept"));
     assert!(
-        [1188, 1297, 1371, 1441].into_iter().any(notices),
+        [1188, 1297, 1371, 1441].into_iter().any(finds_violation),
         "these games went well, or went wrong for something else, though nothing was kept of what was hit"
     );
 }

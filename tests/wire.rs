@@ -7,6 +7,9 @@
 
 #![cfg(feature = "emulator")]
 
+#[path = "wire/maintenance.rs"]
+mod maintenance;
+
 #[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod sheet_rig;
@@ -31,10 +34,10 @@ use sheetkeep::schedule::job_schedule::JobSchedule;
 use sheetkeep::schedule::recurrence::Recurrence;
 use sheetkeep::store::tabs::jobs::JobsView;
 
+use crate::emulator_proxy::proxy::SPREADSHEET_ID;
 use crate::fixture::{Guard, WireFixture};
-use crate::front::ID;
-use crate::sheet_rig::{front, person, support};
-use crate::transcript::{headers, pretty, transcript};
+use crate::sheet_rig::{emulator_proxy, test_job};
+use crate::transcript::{list_headers, pretty_print, write_transcript};
 
 /// Compares a text with the snapshot of this name.
 fn assert_frozen(name: &str, text: &str) {
@@ -47,28 +50,28 @@ fn assert_frozen(name: &str, text: &str) {
 
 /// Compares what was recorded with the snapshot of this scenario under this guard, and returns it.
 fn assert_recorded(scenario: &str, fixture: &WireFixture) -> String {
-    let text = transcript(&fixture.proxy.recorded());
+    let text = write_transcript(&fixture.proxy.take_recording());
     assert!(text.contains(":batchUpdate -> "), "{scenario} writes nothing");
     let title = text.rsplit("\"title\": \"sheetkeep j #").next().and_then(|rest| rest.split('"').next());
     let is_by_title = title.expect("the last commit makes a state tab").contains('.');
     assert_eq!(is_by_title, fixture.guard == Guard::Title, "{scenario} is under the other guard");
-    assert_frozen(&format!("{scenario}.{}", fixture.guard.word()), &text);
+    assert_frozen(&format!("{scenario}.{}", fixture.guard.label()), &text);
     text
 }
 
-fn item(id: &str, version: &str) -> Value {
+fn make_item(id: &str, version: &str) -> Value {
     json!({"id": id, "v": version, "text": format!("text {id}{version}"), "n": 12.5})
 }
 
-fn bad(id: &str, version: &str) -> Value {
+fn make_bad_item(id: &str, version: &str) -> Value {
     json!({"id": id, "v": version, "bad": "it is bad"})
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_commits_of_a_spreadsheet_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::appending(guard);
-        fixture.proxy.record();
+        let fixture = WireFixture::with_append(guard);
+        fixture.proxy.start_recording();
         fixture.run(&[]).await;
         let text = assert_recorded("initialise", &fixture);
         assert!(text.contains("addSheet") && text.contains("addNamedRange"));
@@ -78,12 +81,12 @@ async fn the_first_commits_of_a_spreadsheet_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_the_tab_jobs_are_frozen() {
     for guard in Guard::BOTH {
-        let mut fixture = WireFixture::appending(guard);
+        let mut fixture = WireFixture::with_append(guard);
         fixture.run(&[]).await;
         fixture.jobs = Some(JobsView { recalculates: true, owner: Some("ops@example.com".into()) });
         let expression = CronExpression::parse("0 9 * * *").expect("an expression");
         let schedule = Arc::new(JobSchedule::new(Recurrence::Cron(expression), TimeZone::UTC));
-        fixture.proxy.record();
+        fixture.proxy.start_recording();
         for _ in 0..2 {
             let mut job = fixture.job();
             job.plan.schedule = Some(Arc::clone(&schedule));
@@ -96,20 +99,20 @@ async fn the_requests_of_the_tab_jobs_are_frozen() {
 
 #[tokio::test(start_paused = true)]
 async fn the_headers_of_requests_are_frozen() {
-    let fixture = WireFixture::appending(Guard::Name);
-    fixture.proxy.record();
-    fixture.run(&[item("a", "1")]).await;
-    let headers = headers(&fixture.proxy.recorded()).replace(env!("CARGO_PKG_VERSION"), "[version]");
+    let fixture = WireFixture::with_append(Guard::Name);
+    fixture.proxy.start_recording();
+    fixture.run(&[make_item("a", "1")]).await;
+    let headers = list_headers(&fixture.proxy.take_recording()).replace(env!("CARGO_PKG_VERSION"), "[version]");
     assert_frozen("request-headers", &headers);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_an_append_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::appending(guard);
-        fixture.run(&[item("a", "1")]).await;
-        fixture.proxy.record();
-        fixture.run(&[item("a", "1"), item("b", "1"), item("c", "1"), item("c", "2")]).await;
+        let fixture = WireFixture::with_append(guard);
+        fixture.run(&[make_item("a", "1")]).await;
+        fixture.proxy.start_recording();
+        fixture.run(&[make_item("a", "1"), make_item("b", "1"), make_item("c", "1"), make_item("c", "2")]).await;
         let text = assert_recorded("append", &fixture);
         assert!(text.contains("appendCells"));
     }
@@ -133,12 +136,12 @@ async fn the_requests_of_values_of_all_types_are_frozen() {
         value[*name] = cell.clone();
     }
     for guard in Guard::BOTH {
-        let fixture = WireFixture::appending(guard);
+        let fixture = WireFixture::with_append(guard);
         fixture.run(&[]).await;
         let mut job = fixture.job();
         job.plan.columns.types = types.iter().map(|(name, kind, _)| ((*name).to_owned(), *kind)).collect();
         job.plan.columns.order = vec!["id".into(), "number".into()];
-        fixture.proxy.record();
+        fixture.proxy.start_recording();
         fixture.run_job(&job, &[value.clone(), json!({"id": "empty", "v": "1"})]).await;
         assert_recorded("types", &fixture);
     }
@@ -147,9 +150,9 @@ async fn the_requests_of_values_of_all_types_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_new_column_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::appending(guard);
-        fixture.run(&[item("a", "1")]).await;
-        fixture.proxy.record();
+        let fixture = WireFixture::with_append(guard);
+        fixture.run(&[make_item("a", "1")]).await;
+        fixture.proxy.start_recording();
         fixture.run(&[json!({"id": "b", "v": "1", "text": "text b", "new": "of a new column"})]).await;
         assert_recorded("new-column", &fixture);
     }
@@ -158,13 +161,13 @@ async fn the_requests_of_a_new_column_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_failure_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::appending(guard);
-        fixture.run(&[item("a", "1")]).await;
-        fixture.proxy.record();
-        fixture.run(&[bad("x", "1"), item("b", "1")]).await;
+        let fixture = WireFixture::with_append(guard);
+        fixture.run(&[make_item("a", "1")]).await;
+        fixture.proxy.start_recording();
+        fixture.run(&[make_bad_item("x", "1"), make_item("b", "1")]).await;
         assert_recorded("failure", &fixture);
-        fixture.proxy.record();
-        fixture.run(&[item("x", "1"), item("b", "1")]).await;
+        fixture.proxy.start_recording();
+        fixture.run(&[make_item("x", "1"), make_item("b", "1")]).await;
         assert_recorded("recovery", &fixture);
     }
 }
@@ -172,12 +175,12 @@ async fn the_requests_of_a_failure_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_delivery_at_most_once_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::appending(guard);
+        let fixture = WireFixture::with_append(guard);
         fixture.run(&[]).await;
-        let mut job = fixture.job().outside_step(|value, _| Ok(vec![value.clone()]));
+        let mut job = fixture.job().with_outside_step(|value, _| Ok(vec![value.clone()]));
         job.plan.delivery = Delivery::AtMostOnce;
-        fixture.proxy.record();
-        fixture.run_job(&job, &[item("a", "1")]).await;
+        fixture.proxy.start_recording();
+        fixture.run_job(&job, &[make_item("a", "1")]).await;
         assert_recorded("at-most-once", &fixture);
     }
 }
@@ -185,10 +188,10 @@ async fn the_requests_of_a_delivery_at_most_once_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_an_upsert_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::upserting(guard);
-        fixture.run(&[item("a", "1"), item("b", "1"), item("c", "1")]).await;
-        fixture.proxy.record();
-        fixture.run(&[item("a", "1"), item("b", "2"), item("c", "1"), item("d", "1")]).await;
+        let fixture = WireFixture::with_upsert(guard);
+        fixture.run(&[make_item("a", "1"), make_item("b", "1"), make_item("c", "1")]).await;
+        fixture.proxy.start_recording();
+        fixture.run(&[make_item("a", "1"), make_item("b", "2"), make_item("c", "1"), make_item("d", "1")]).await;
         assert_recorded("upsert", &fixture);
     }
 }
@@ -196,15 +199,15 @@ async fn the_requests_of_an_upsert_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_filled_rows_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::upserting(guard);
-        fixture.run(&[item("a", "1"), item("b", "1")]).await;
+        let fixture = WireFixture::with_upsert(guard);
+        fixture.run(&[make_item("a", "1"), make_item("b", "1")]).await;
         // A column of a person's that reaches further down than the keys.
         fixture.widen("Data").await;
         for (row, text) in [(0, "remark"), (1, "one"), (2, "two"), (3, "three"), (4, "four")] {
-            fixture.proxy.type_in("Data", row, 3, text).await;
+            fixture.proxy.type_text("Data", row, 3, text).await;
         }
-        fixture.proxy.record();
-        fixture.run(&[item("a", "2"), item("b", "1"), item("c", "1"), item("d", "1")]).await;
+        fixture.proxy.start_recording();
+        fixture.run(&[make_item("a", "2"), make_item("b", "1"), make_item("c", "1"), make_item("d", "1")]).await;
         assert_recorded("fill", &fixture);
     }
 }
@@ -212,13 +215,13 @@ async fn the_requests_of_filled_rows_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_inserted_rows_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::upserting(guard);
-        fixture.run(&[item("a", "1"), item("b", "1")]).await;
+        let fixture = WireFixture::with_upsert(guard);
+        fixture.run(&[make_item("a", "1"), make_item("b", "1")]).await;
         // A text in a column of the job's own, in the last row of the tab.
-        fixture.proxy.type_in("Data", 99, 1, "the end").await;
-        fixture.proxy.type_in("Data", 3, 1, "a total").await;
-        fixture.proxy.record();
-        fixture.run(&[item("a", "2"), item("b", "1"), item("c", "1"), item("d", "1")]).await;
+        fixture.proxy.type_text("Data", 99, 1, "the end").await;
+        fixture.proxy.type_text("Data", 3, 1, "a total").await;
+        fixture.proxy.start_recording();
+        fixture.run(&[make_item("a", "2"), make_item("b", "1"), make_item("c", "1"), make_item("d", "1")]).await;
         let text = assert_recorded("insert", &fixture);
         assert!(text.contains("insertDimension"));
     }
@@ -229,57 +232,20 @@ async fn the_requests_of_inserted_rows_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_repair_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::upserting(guard);
-        fixture.run(&[item("a", "1"), item("b", "1"), item("c", "1")]).await;
-        let items = [item("a", "2"), item("b", "1"), item("c", "1")];
-        let id = fixture.proxy.id_of("Data").await;
+        let fixture = WireFixture::with_upsert(guard);
+        fixture.run(&[make_item("a", "1"), make_item("b", "1"), make_item("c", "1")]).await;
+        let items = [make_item("a", "2"), make_item("b", "1"), make_item("c", "1")];
+        let id = fixture.proxy.tab_id("Data").await;
         let proxy = fixture.proxy.clone();
         let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 4});
         let moved = json!([{"moveDimension": {"source": source, "destinationIndex": 1}}]);
-        fixture.proxy.at_write(1, true, async move { proxy.hands(moved).await }.boxed());
-        fixture.run_and_vanish(1, &items).await;
+        fixture.proxy.edit_at_write(1, true, async move { proxy.edit_sheet(moved).await }.boxed());
+        fixture.run_and_die_after_write(1, &items).await;
         fixture.wait(1).await;
-        fixture.proxy.record();
+        fixture.proxy.start_recording();
         fixture.run(&items).await;
         let text = assert_recorded("repair", &fixture);
         assert!(text.contains("copyPaste"));
-    }
-}
-
-/// A job that has been going on for a while.
-async fn with_a_history(guard: Guard) -> WireFixture {
-    let fixture = WireFixture::upserting(guard);
-    fixture.run(&[item("a", "1"), item("b", "1"), bad("x", "1")]).await;
-    fixture.run(&[item("a", "2"), item("b", "1"), item("x", "1")]).await;
-    fixture.wait(10).await;
-    fixture.run(&[item("a", "2"), item("c", "1"), bad("y", "1")]).await;
-    fixture
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_requests_of_a_prune_are_frozen() {
-    for guard in Guard::BOTH {
-        let fixture = with_a_history(guard).await;
-        fixture.proxy.record();
-        let prepared = fixture.prunable().await;
-        fixture.take_out(prepared).await;
-        let text = assert_recorded("prune", &fixture);
-        assert!(text.contains("deleteDimension"));
-    }
-}
-
-/// A person sorts Processed between what a prune read and what it deletes.
-#[tokio::test(start_paused = true)]
-async fn the_requests_of_a_restored_row_are_frozen() {
-    for guard in Guard::BOTH {
-        let fixture = with_a_history(guard).await;
-        let prepared = fixture.prunable().await;
-        fixture.proxy.sort_upside_down("Processed j").await;
-        fixture.proxy.record();
-        fixture.take_out(prepared).await;
-        fixture.run(&[item("a", "2"), item("b", "1"), item("c", "1")]).await;
-        let text = assert_recorded("restore", &fixture);
-        assert!(text.contains("deleteDimension") && text.contains("copyPaste"));
     }
 }
 
@@ -287,14 +253,14 @@ async fn the_requests_of_a_restored_row_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_claim_are_frozen() {
     for guard in Guard::BOTH {
-        let mut fixture = WireFixture::appending(guard);
-        fixture.run(&[item("a", "1")]).await;
+        let mut fixture = WireFixture::with_append(guard);
+        fixture.run(&[make_item("a", "1")]).await;
         fixture.max_rows = 1;
-        let items = [item("b", "1"), item("c", "1"), item("d", "1")];
-        fixture.run_and_vanish(1, &items).await;
+        let items = [make_item("b", "1"), make_item("c", "1"), make_item("d", "1")];
+        fixture.run_and_die_after_write(1, &items).await;
         fixture.wait(1).await;
-        fixture.proxy.record();
-        fixture.run_elsewhere(&items).await;
+        fixture.proxy.start_recording();
+        fixture.run_on_other_machine(&items).await;
         let text = assert_recorded("claim", &fixture);
         assert!(text.contains("\"there\""), "another machine holds the lease");
     }
@@ -304,10 +270,10 @@ async fn the_requests_of_a_claim_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_renewed_lease_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = WireFixture::appending(guard);
-        fixture.run(&[item("a", "1")]).await;
-        fixture.proxy.record();
-        fixture.run_slowly(Duration::from_mins(4), &[item("b", "1"), item("c", "1")]).await;
+        let fixture = WireFixture::with_append(guard);
+        fixture.run(&[make_item("a", "1")]).await;
+        fixture.proxy.start_recording();
+        fixture.run_slowly(Duration::from_mins(4), &[make_item("b", "1"), make_item("c", "1")]).await;
         assert_recorded("renewal", &fixture);
     }
 }
@@ -317,86 +283,62 @@ async fn the_requests_of_a_renewed_lease_are_frozen() {
 async fn the_requests_after_a_lost_answer_are_frozen() {
     for guard in Guard::BOTH {
         for (applied, name) in [(true, "lost-answer"), (false, "lost-request")] {
-            let fixture = WireFixture::appending(guard);
-            fixture.run(&[item("a", "1")]).await;
-            fixture.proxy.record();
-            fixture.proxy.lose(Some((0, applied)));
-            fixture.run(&[item("b", "1")]).await;
+            let fixture = WireFixture::with_append(guard);
+            fixture.run(&[make_item("a", "1")]).await;
+            fixture.proxy.start_recording();
+            fixture.proxy.lose_write(0, applied);
+            fixture.run(&[make_item("b", "1")]).await;
             let text = assert_recorded(name, &fixture);
             assert!(text.contains("no answer"));
         }
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_requests_of_a_reset_are_frozen() {
-    for guard in Guard::BOTH {
-        let fixture = with_a_history(guard).await;
-        fixture.proxy.record();
-        fixture.reset().await;
-        assert_recorded("reset", &fixture);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_requests_of_a_reprocess_are_frozen() {
-    for guard in Guard::BOTH {
-        let fixture = WireFixture::appending(guard);
-        let items = [item("a", "1"), item("b", "1")];
-        fixture.run(&items).await;
-        fixture.proxy.record();
-        fixture.force(&items).await;
-        fixture.run(&items).await;
-        assert_recorded("reprocess", &fixture);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_requests_of_a_rollover_are_frozen() {
-    for guard in Guard::BOTH {
-        let fixture = with_a_history(guard).await;
-        let second = fixture.another_spreadsheet().await;
-        fixture.proxy.record();
-        Box::pin(fixture.roll_over(&second)).await;
-        fixture.run_at(&second, &[item("a", "2"), item("d", "1")]).await;
-        assert_recorded("rollover", &fixture);
-    }
-}
-
 /// The tabs of a spreadsheet, one row a line; of tabs but the state's only the header.
-async fn state_and_headers(fixture: &WireFixture, id: &str) -> String {
+/// A job that has been going on for a while.
+async fn make_fixture_with_history(guard: Guard) -> WireFixture {
+    let fixture = WireFixture::with_upsert(guard);
+    fixture.run(&[make_item("a", "1"), make_item("b", "1"), make_bad_item("x", "1")]).await;
+    fixture.run(&[make_item("a", "2"), make_item("b", "1"), make_item("x", "1")]).await;
+    fixture.wait(10).await;
+    fixture.run(&[make_item("a", "2"), make_item("c", "1"), make_bad_item("y", "1")]).await;
+    fixture
+}
+
+async fn read_state_and_headers(fixture: &WireFixture, id: &str) -> String {
     let mut text = String::new();
     for (title, rows) in fixture.tabs(id).await {
         let is_state = title.starts_with("sheetkeep ");
         let _ = writeln!(text, "tab {title}");
         for row in rows.iter().take(if is_state { rows.len() } else { 1 }) {
-            let _ = writeln!(text, "  {}", pretty(&json!(row), 2));
+            let _ = writeln!(text, "  {}", pretty_print(&json!(row), 2));
         }
     }
-    transcript::numbered_processes(&text)
+    transcript::number_processes(&text)
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_state_rows_and_the_headers_of_tabs_are_frozen() {
     for guard in Guard::BOTH {
-        let fixture = with_a_history(guard).await;
-        assert_frozen(&format!("tabs.{}", guard.word()), &state_and_headers(&fixture, ID).await);
+        let fixture = make_fixture_with_history(guard).await;
+        assert_frozen(&format!("tabs.{}", guard.label()), &read_state_and_headers(&fixture, SPREADSHEET_ID).await);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_state_rows_during_a_reprocess_are_frozen() {
-    let fixture = WireFixture::appending(Guard::Name);
-    fixture.run(&[item("a", "1"), item("b", "1")]).await;
-    fixture.force(&[item("a", "1"), item("b", "1")]).await;
-    assert_frozen("tabs-during-reprocess", &state_and_headers(&fixture, ID).await);
+    let fixture = WireFixture::with_append(Guard::Name);
+    fixture.run(&[make_item("a", "1"), make_item("b", "1")]).await;
+    fixture.force(&[make_item("a", "1"), make_item("b", "1")]).await;
+    assert_frozen("tabs-during-reprocess", &read_state_and_headers(&fixture, SPREADSHEET_ID).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_state_rows_after_a_rollover_are_frozen() {
-    let fixture = with_a_history(Guard::Name).await;
+    let fixture = make_fixture_with_history(Guard::Name).await;
     let second = fixture.another_spreadsheet().await;
     Box::pin(fixture.roll_over(&second)).await;
-    let (old, new) = (state_and_headers(&fixture, ID).await, state_and_headers(&fixture, &second).await);
+    let (old, new) =
+        (read_state_and_headers(&fixture, SPREADSHEET_ID).await, read_state_and_headers(&fixture, &second).await);
     assert_frozen("tabs-after-rollover", &format!("old spreadsheet\n{old}\nnew spreadsheet\n{new}"));
 }

@@ -23,9 +23,9 @@ use sheetkeep::system::SystemClock;
 use sheetkeep::time::Timestamp;
 use tracing::instrument::WithSubscriber as _;
 
-use crate::receiver::{Answer, Receiver, SECRET};
+use crate::receiver::{Receiver, ReceiverAnswer, SECRET};
 use crate::temp_project::TempProject;
-use crate::tls::Https;
+use crate::tls::TlsProxy;
 
 /// How much faster than the real one the clock of these tests is.
 const SPEED: u32 = 5;
@@ -57,7 +57,7 @@ const OVER_HTTP: [(ChannelKind, u16, &str); 6] = [
     (ChannelKind::Webhook, 200, ""),
 ];
 
-pub(crate) fn message() -> Message {
+pub(crate) fn make_message() -> Message {
     let place = AlertedJob {
         job: "orders".into(),
         spreadsheet: "1Sheet".into(),
@@ -72,7 +72,7 @@ pub(crate) fn message() -> Message {
     Message { severity: Severity::Critical, ..place.test_message(Timestamp(0), "c") }
 }
 
-fn http(name: &str, kind: ChannelKind, url: &str) -> AlertChannel {
+fn make_http_channel(name: &str, kind: ChannelKind, url: &str) -> AlertChannel {
     let key = (kind == ChannelKind::PagerDuty).then(|| SecretString::from("k".repeat(32)));
     let topic = if kind == ChannelKind::Ntfy { "topic".to_owned() } else { String::new() };
     let target = ChannelTarget::Http { url: SecretString::from(url.to_owned()), key, topic };
@@ -119,7 +119,7 @@ async fn send_trusting(channels: &[AlertChannel], trusted: Option<&Path>) -> Vec
     let log = LogCopy::default();
     let copied = log.clone();
     let watched = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || copied.clone());
-    let outcomes = dispatch.send(&[message()], &rules).with_subscriber(watched.finish()).await;
+    let outcomes = dispatch.send(&[make_message()], &rules).with_subscriber(watched.finish()).await;
     let logged = log.text();
     assert!(logged.contains("alert.") && !logged.contains(SECRET), "{logged}");
     let took_ms = clock.monotonic_ms() - began_ms;
@@ -129,44 +129,49 @@ async fn send_trusting(channels: &[AlertChannel], trusted: Option<&Path>) -> Vec
 }
 
 /// Sends to a receiver of this kind; returns the result and how often it was asked.
-async fn send_to(kind: ChannelKind, answers: Vec<Answer>) -> (DeliveryResult, usize) {
+async fn send_to(kind: ChannelKind, answers: Vec<ReceiverAnswer>) -> (DeliveryResult, usize) {
     let receiver = Receiver::start(answers);
-    let mut outcomes = send(&[http("c", kind, &receiver.url)]).await;
-    (outcomes.remove(0).result, receiver.hits().len())
+    let mut outcomes = send(&[make_http_channel("c", kind, &receiver.url)]).await;
+    (outcomes.remove(0).result, receiver.requests().len())
 }
 
 #[tokio::test]
 async fn a_channel_that_takes_the_message_is_asked_once() {
     for (kind, status, body) in OVER_HTTP {
-        let (result, hits) = send_to(kind, vec![Answer::Reply(status, body)]).await;
+        let (result, requests) = send_to(kind, vec![ReceiverAnswer::Reply(status, body)]).await;
         let expected = if status == 202 { DeliveryResult::Accepted } else { DeliveryResult::Delivered };
-        assert_eq!((result, hits), (expected, 1), "{kind}");
+        assert_eq!((result, requests), (expected, 1), "{kind}");
     }
 }
 
 #[tokio::test]
 async fn a_busy_channel_is_tried_again_when_it_asks_for() {
     for (kind, status, body) in OVER_HTTP {
-        for first in [Answer::Wait(429, 1), Answer::Reply(500, "no"), Answer::Reply(503, "no")] {
-            let (result, hits) = send_to(kind, vec![first.clone(), Answer::Reply(status, body)]).await;
-            assert!(result.is_taken() && hits == 2, "{kind} {first:?}: {result:?}, {hits}");
+        for first in [ReceiverAnswer::Wait(429, 1), ReceiverAnswer::Reply(500, "no"), ReceiverAnswer::Reply(503, "no")]
+        {
+            let (result, requests) = send_to(kind, vec![first.clone(), ReceiverAnswer::Reply(status, body)]).await;
+            assert!(result.is_taken() && requests == 2, "{kind} {first:?}: {result:?}, {requests}");
         }
-        let (result, hits) = send_to(kind, vec![Answer::Wait(429, 60)]).await;
-        assert_eq!((result, hits), (DeliveryResult::Failed("status 429; it asks to wait 60 s".into()), 1), "{kind}");
-        let (result, hits) = send_to(kind, vec![Answer::Reply(500, "no")]).await;
-        assert_eq!((result, hits), (DeliveryResult::Failed("status 500".into()), 3), "{kind}");
+        let (result, requests) = send_to(kind, vec![ReceiverAnswer::Wait(429, 60)]).await;
+        assert_eq!(
+            (result, requests),
+            (DeliveryResult::Failed("status 429; it asks to wait 60 s".into()), 1),
+            "{kind}"
+        );
+        let (result, requests) = send_to(kind, vec![ReceiverAnswer::Reply(500, "no")]).await;
+        assert_eq!((result, requests), (DeliveryResult::Failed("status 500".into()), 3), "{kind}");
     }
 }
 
 #[tokio::test]
 async fn a_broken_channel_fails_in_time_and_quotes_nothing() {
     let cases = OVER_HTTP.map(|(kind, ..)| async move {
-        for (answer, most) in [(Answer::Hang, 2), (Answer::Reset, 3), (Answer::Garbage, 3)] {
-            let (result, hits) = send_to(kind, vec![answer.clone()]).await;
-            assert!(!result.is_taken() && (1..=most).contains(&hits), "{kind} {answer:?}: {result:?}, {hits}");
+        for (answer, most) in [(ReceiverAnswer::Hang, 2), (ReceiverAnswer::Reset, 3), (ReceiverAnswer::Garbage, 3)] {
+            let (result, requests) = send_to(kind, vec![answer.clone()]).await;
+            assert!(!result.is_taken() && (1..=most).contains(&requests), "{kind} {answer:?}: {result:?}, {requests}");
         }
-        let (_, hits) = send_to(kind, vec![Answer::Endless]).await;
-        assert!(hits <= 3, "{kind}: a reply without an end is cut off");
+        let (_, requests) = send_to(kind, vec![ReceiverAnswer::Endless]).await;
+        assert!(requests <= 3, "{kind}: a reply without an end is cut off");
     });
     join_all(cases).await;
 }
@@ -174,50 +179,53 @@ async fn a_broken_channel_fails_in_time_and_quotes_nothing() {
 #[tokio::test]
 async fn a_redirect_to_another_host_is_not_followed() {
     for (kind, ..) in OVER_HTTP {
-        let elsewhere = Receiver::slack();
-        let (result, hits) = send_to(kind, vec![Answer::Redirect(elsewhere.url.clone())]).await;
-        assert_eq!((result.is_taken(), hits, elsewhere.hits().len()), (false, 1, 0), "{kind}");
+        let elsewhere = Receiver::start_slack();
+        let (result, requests) = send_to(kind, vec![ReceiverAnswer::Redirect(elsewhere.url.clone())]).await;
+        assert_eq!((result.is_taken(), requests, elsewhere.requests().len()), (false, 1, 0), "{kind}");
     }
 }
 
 #[tokio::test]
 async fn a_channel_without_tls_behind_https_fails() {
     for (kind, ..) in OVER_HTTP {
-        let receiver = Receiver::slack();
+        let receiver = Receiver::start_slack();
         let url = receiver.url.replace("http://", "https://");
-        let outcomes = send(&[http("c", kind, &url)]).await;
+        let outcomes = send(&[make_http_channel("c", kind, &url)]).await;
         assert!(!outcomes[0].result.is_taken(), "{kind}: {outcomes:?}");
-        assert_eq!(receiver.hits().len(), 0);
+        assert_eq!(receiver.requests().len(), 0);
     }
 }
 
 #[tokio::test]
 async fn a_certificate_counts_only_if_it_is_trusted() {
     for (kind, status, body) in OVER_HTTP {
-        let receiver = Receiver::start(vec![Answer::Reply(status, body)]);
+        let receiver = Receiver::start(vec![ReceiverAnswer::Reply(status, body)]);
         let (service, path) = receiver.url.split_at(receiver.url.find("/services").expect("a path"));
         let project = TempProject::empty();
-        let secure = Https::before(&project, service);
-        let channel = [http("c", kind, &format!("{}{path}", secure.url))];
+        let secure = TlsProxy::start(&project, service);
+        let channel = [make_http_channel("c", kind, &format!("{}{path}", secure.url))];
         let refused = send(&channel).await;
-        assert!(!refused[0].result.is_taken() && receiver.hits().is_empty(), "{kind}: {refused:?}");
+        assert!(!refused[0].result.is_taken() && receiver.requests().is_empty(), "{kind}: {refused:?}");
         let taken = send_trusting(&channel, Some(&secure.certificate)).await;
-        assert!(taken[0].result.is_taken() && receiver.hits().len() == 1, "{kind}: {taken:?}");
+        assert!(taken[0].result.is_taken() && receiver.requests().len() == 1, "{kind}: {taken:?}");
     }
 }
 
 #[tokio::test]
 async fn a_login_page_is_no_success() {
     for kind in [ChannelKind::Slack, ChannelKind::PagerDuty, ChannelKind::Discord, ChannelKind::Ntfy] {
-        let (result, hits) = send_to(kind, vec![Answer::Reply(200, "<html>log in</html>")]).await;
-        assert!(!result.is_taken() && hits == 1, "{kind}: {result:?}");
+        let (result, requests) = send_to(kind, vec![ReceiverAnswer::Reply(200, "<html>log in</html>")]).await;
+        assert!(!result.is_taken() && requests == 1, "{kind}: {result:?}");
     }
 }
 
 #[tokio::test]
 async fn if_a_channel_hangs_the_second_still_gets_it() {
-    let (hanging, second) = (Receiver::start(vec![Answer::Hang]), Receiver::slack());
-    let channels = [http("c", ChannelKind::Slack, &hanging.url), http("d", ChannelKind::Slack, &second.url)];
+    let (hanging, second) = (Receiver::start(vec![ReceiverAnswer::Hang]), Receiver::start_slack());
+    let channels = [
+        make_http_channel("c", ChannelKind::Slack, &hanging.url),
+        make_http_channel("d", ChannelKind::Slack, &second.url),
+    ];
     let outcomes = send(&channels).await;
     let taken: Vec<_> = outcomes.iter().map(|outcome| (outcome.channel.as_str(), outcome.result.is_taken())).collect();
     assert_eq!(taken, [("c", false), ("d", true)]);
@@ -225,14 +233,14 @@ async fn if_a_channel_hangs_the_second_still_gets_it() {
 
 #[tokio::test]
 async fn a_signed_webhook_carries_the_headers_of_the_standard() {
-    let receiver = Receiver::start(vec![Answer::Reply(204, "")]);
-    let mut channel = http("c", ChannelKind::Webhook, &receiver.url);
+    let receiver = Receiver::start(vec![ReceiverAnswer::Reply(204, "")]);
+    let mut channel = make_http_channel("c", ChannelKind::Webhook, &receiver.url);
     if let ChannelTarget::Http { key, .. } = &mut channel.target {
         *key = Some(SecretString::from("a secret of one's own".to_owned()));
     }
     send(&[channel]).await;
-    let hit = receiver.hits().remove(0);
-    assert_eq!(hit.header("webhook-id"), Some(message().id.as_str()));
+    let hit = receiver.requests().remove(0);
+    assert_eq!(hit.header("webhook-id"), Some(make_message().id.as_str()));
     assert!(hit.header("webhook-timestamp").is_some_and(|at| at.parse::<i64>().is_ok()));
     assert!(hit.header("webhook-signature").is_some_and(|signature| signature.starts_with("v1,")));
     assert!(hit.line.starts_with("POST /services/") && hit.json()["type"] == "alert.test");

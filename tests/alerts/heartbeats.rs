@@ -11,13 +11,13 @@ use sheetkeep::sheets_client::transport::proxy::Proxies;
 use sheetkeep::system::SystemClock;
 
 use crate::delivery::FastClock;
-use crate::receiver::{Answer, Receiver, SECRET};
+use crate::receiver::{Receiver, ReceiverAnswer, SECRET};
 
 const CONVENTIONS: [PingConvention; 3] =
     [PingConvention::Healthchecks, PingConvention::Cronitor, PingConvention::Sentry];
 
 /// Reports that a run ended well. Returns within the ten seconds that a ping has.
-async fn ping(convention: PingConvention, url: &str) {
+async fn send_ping(convention: PingConvention, url: &str) {
     let clock: Arc<dyn Clock> = Arc::new(FastClock(SystemClock::new()));
     let url = SecretString::from(url.to_owned());
     let ping = PingSettings { url, convention, proxies: Proxies::default() };
@@ -32,7 +32,7 @@ async fn ping(convention: PingConvention, url: &str) {
 
 #[tokio::test]
 async fn a_ping_is_sent_until_it_is_taken_and_no_longer() {
-    use Answer::{Garbage, Reply, Reset, Wait};
+    use ReceiverAnswer::{Garbage, Reply, Reset, Wait};
     let taken = || Reply(200, "OK");
     let cases = [
         (vec![taken()], 1),
@@ -49,8 +49,8 @@ async fn a_ping_is_sent_until_it_is_taken_and_no_longer() {
         async move {
             for (answers, tries) in cases {
                 let receiver = Receiver::start(answers.clone());
-                ping(convention, &receiver.url).await;
-                assert_eq!(receiver.hits().len(), tries, "{convention:?} {answers:?}");
+                send_ping(convention, &receiver.url).await;
+                assert_eq!(receiver.requests().len(), tries, "{convention:?} {answers:?}");
             }
         }
     });
@@ -60,9 +60,9 @@ async fn a_ping_is_sent_until_it_is_taken_and_no_longer() {
 #[tokio::test]
 async fn a_ping_that_hangs_ends_after_ten_seconds() {
     let played = CONVENTIONS.map(|convention| async move {
-        let receiver = Receiver::start(vec![Answer::Hang]);
-        ping(convention, &receiver.url).await;
-        assert!((1..=2).contains(&receiver.hits().len()), "{convention:?}");
+        let receiver = Receiver::start(vec![ReceiverAnswer::Hang]);
+        send_ping(convention, &receiver.url).await;
+        assert!((1..=2).contains(&receiver.requests().len()), "{convention:?}");
     });
     join_all(played).await;
 }
@@ -70,13 +70,13 @@ async fn a_ping_that_hangs_ends_after_ten_seconds() {
 #[tokio::test]
 async fn a_ping_goes_to_no_other_host_and_to_none_without_tls() {
     for convention in CONVENTIONS {
-        let elsewhere = Receiver::slack();
-        let receiver = Receiver::start(vec![Answer::Redirect(elsewhere.url.clone())]);
-        ping(convention, &receiver.url).await;
-        assert_eq!((receiver.hits().is_empty(), elsewhere.hits().len()), (false, 0), "{convention:?}");
-        let plain = Receiver::slack();
-        ping(convention, &plain.url.replace("http://", "https://")).await;
-        assert_eq!(plain.hits().len(), 0, "{convention:?}");
+        let elsewhere = Receiver::start_slack();
+        let receiver = Receiver::start(vec![ReceiverAnswer::Redirect(elsewhere.url.clone())]);
+        send_ping(convention, &receiver.url).await;
+        assert_eq!((receiver.requests().is_empty(), elsewhere.requests().len()), (false, 0), "{convention:?}");
+        let plain = Receiver::start_slack();
+        send_ping(convention, &plain.url.replace("http://", "https://")).await;
+        assert_eq!(plain.requests().len(), 0, "{convention:?}");
     }
 }
 
@@ -84,9 +84,9 @@ async fn a_ping_goes_to_no_other_host_and_to_none_without_tls() {
 async fn each_convention_reports_a_success_in_its_words() {
     let words = [("rid=", "?"), ("state=complete&series=orders", "message="), ("status=ok", "check_in_id=")];
     for (convention, (one, other)) in CONVENTIONS.into_iter().zip(words) {
-        let receiver = Receiver::start(vec![Answer::Reply(200, "OK")]);
-        ping(convention, &receiver.url).await;
-        let line = receiver.hits().remove(0).line;
+        let receiver = Receiver::start(vec![ReceiverAnswer::Reply(200, "OK")]);
+        send_ping(convention, &receiver.url).await;
+        let line = receiver.requests().remove(0).line;
         assert!(line.contains(SECRET) && line.contains(one) && line.contains(other), "{convention:?}: {line}");
     }
 }

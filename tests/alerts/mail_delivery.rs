@@ -9,7 +9,7 @@ use sheetkeep::alerts::channels::channel_kind::ChannelKind;
 use crate::delivery::send;
 use crate::mail_server::{MailAnswer, MailServer};
 
-fn mail(url: &str) -> AlertChannel {
+fn make_mail_channel(url: &str) -> AlertChannel {
     let target = ChannelTarget::Mail {
         url: SecretString::from(url.to_owned()),
         from: "Jobs <jobs@example.org>".into(),
@@ -21,14 +21,14 @@ fn mail(url: &str) -> AlertChannel {
 /// Sends to a server with these answers; returns the result, the connections and the letters.
 async fn send_to(answers: Vec<MailAnswer>) -> (DeliveryResult, usize, usize) {
     let server = MailServer::start(answers);
-    let mut outcomes = send(&[mail(&format!("smtp://{}", server.address))]).await;
+    let mut outcomes = send(&[make_mail_channel(&format!("smtp://{}", server.address))]).await;
     (outcomes.remove(0).result, server.connections(), server.letters().len())
 }
 
 #[tokio::test]
 async fn a_letter_is_accepted_and_sent_once() {
     let server = MailServer::start(vec![MailAnswer::Takes]);
-    let outcomes = send(&[mail(&format!("smtp://{}", server.address))]).await;
+    let outcomes = send(&[make_mail_channel(&format!("smtp://{}", server.address))]).await;
     assert_eq!(outcomes[0].result, DeliveryResult::Accepted, "accepted is not delivered");
     let letters = server.letters();
     assert!(letters.len() == 1 && server.connections() == 1, "{letters:?}");
@@ -64,7 +64,7 @@ async fn no_letter_and_no_password_goes_out_without_tls() {
     for url in ["smtps://127.0.0.1", "smtp://jobs:s3cretWebhookPath0123456789@127.0.0.1"] {
         let server = MailServer::start(vec![MailAnswer::Takes]);
         let port = server.address.rsplit(':').next().expect("a port");
-        let outcomes = send(&[mail(&format!("{url}:{port}"))]).await;
+        let outcomes = send(&[make_mail_channel(&format!("{url}:{port}"))]).await;
         assert!(!outcomes[0].result.is_taken(), "{outcomes:?}");
         assert!((1..=3).contains(&server.connections()) && server.letters().is_empty(), "{url}");
     }

@@ -45,7 +45,7 @@ impl MailServer {
                 let nth = *counted.lock().expect("no panic");
                 *counted.lock().expect("no panic") += 1;
                 let answer = *answers.get(nth).or(answers.last()).expect("an answer");
-                let letter = converse(&stream, answer);
+                let letter = answer_mail(&stream, answer);
                 kept.lock().expect("no panic").extend(letter);
                 if let MailAnswer::Hangs = answer {
                     open.push(stream);
@@ -67,7 +67,7 @@ impl MailServer {
 }
 
 /// Speaks with one client; returns its letter, if it is taken.
-fn converse(stream: &TcpStream, answer: MailAnswer) -> Option<String> {
+fn answer_mail(stream: &TcpStream, answer: MailAnswer) -> Option<String> {
     let mut out = stream;
     let mut say = |text: &str| out.write_all(format!("{text}\r\n").as_bytes()).ok();
     match answer {

@@ -11,7 +11,7 @@ pub const SECRET: &str = crate::temp_project::CANARY;
 
 /// How a request is answered.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum ReceiverAnswer {
     /// With this status and body.
     Reply(u16, &'static str),
     /// With this status and a `Retry-After` of so many seconds.
@@ -30,7 +30,7 @@ pub enum Answer {
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
-pub struct Hit {
+pub struct ReceivedRequest {
     /// Method and path.
     pub line: String,
     /// The headers, in lower case.
@@ -43,48 +43,48 @@ pub struct Hit {
 pub struct Receiver {
     /// Its address, with the secret.
     pub url: String,
-    hits: Arc<Mutex<Vec<Hit>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
 impl Receiver {
     /// Starts one that gives these answers in turn, and the last one from then on.
-    pub fn start(answers: Vec<Answer>) -> Self {
+    pub fn start(answers: Vec<ReceiverAnswer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/services/{SECRET}", listener.local_addr().expect("an address"));
-        let hits: Arc<Mutex<Vec<Hit>>> = Arc::default();
-        let kept = Arc::clone(&hits);
+        let requests: Arc<Mutex<Vec<ReceivedRequest>>> = Arc::default();
+        let kept = Arc::clone(&requests);
         std::thread::spawn(move || {
             let mut nth = 0;
             let mut open = Vec::new();
             for mut stream in listener.incoming().flatten() {
-                let Some(hit) = read(&stream) else { continue };
+                let Some(hit) = read_request(&stream) else { continue };
                 let answer = answers.get(nth).or(answers.last()).expect("an answer").clone();
                 nth += 1;
                 kept.lock().expect("no panic").push(hit);
-                if let Answer::Hang = answer {
+                if let ReceiverAnswer::Hang = answer {
                     open.push(stream);
                 } else {
                     answer_with(&mut stream, &answer);
                 }
             }
         });
-        Self { url, hits }
+        Self { url, requests }
     }
 
     /// Starts one that takes everything, as Slack does.
-    pub fn slack() -> Self {
-        Self::start(vec![Answer::Reply(200, "ok")])
+    pub fn start_slack() -> Self {
+        Self::start(vec![ReceiverAnswer::Reply(200, "ok")])
     }
 
     /// Returns what arrived so far.
-    pub fn hits(&self) -> Vec<Hit> {
-        self.hits.lock().expect("no panic").clone()
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.requests.lock().expect("no panic").clone()
     }
 
     /// Returns the title of each message of Slack that arrived.
     pub fn texts(&self) -> Vec<String> {
-        let text = |hit: &Hit| hit.json()["text"].as_str().unwrap_or_default().to_owned();
-        self.hits().iter().map(text).collect()
+        let text = |hit: &ReceivedRequest| hit.json()["text"].as_str().unwrap_or_default().to_owned();
+        self.requests().iter().map(text).collect()
     }
 }
 
@@ -93,14 +93,14 @@ impl Drop for Receiver {
     /// address.
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            for hit in self.hits() {
+            for hit in self.requests() {
                 assert!(!hit.body.contains(SECRET) && !format!("{:?}", hit.headers).contains(SECRET), "{hit:?}");
             }
         }
     }
 }
 
-impl Hit {
+impl ReceivedRequest {
     /// Parses the body.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
@@ -112,7 +112,7 @@ impl Hit {
     }
 }
 
-fn read(stream: &TcpStream) -> Option<Hit> {
+fn read_request(stream: &TcpStream) -> Option<ReceivedRequest> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
@@ -127,21 +127,21 @@ fn read(stream: &TcpStream) -> Option<Hit> {
     let mut body = vec![0; length.and_then(Result::ok).unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     let line = line.trim().trim_end_matches(" HTTP/1.1").to_owned();
-    Some(Hit { line, headers, body: String::from_utf8_lossy(&body).into_owned() })
+    Some(ReceivedRequest { line, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-fn answer_with(stream: &mut TcpStream, answer: &Answer) {
+fn answer_with(stream: &mut TcpStream, answer: &ReceiverAnswer) {
     let reply = |status: u16, headers: &str, body: &str| {
         let length = body.len();
         format!("HTTP/1.1 {status} X\r\n{headers}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
     };
     let text = match answer {
-        Answer::Reply(status, body) => reply(*status, "", body),
-        Answer::Wait(status, seconds) => reply(*status, &format!("retry-after: {seconds}\r\n"), "slow down"),
-        Answer::Redirect(to) => reply(302, &format!("location: {to}\r\n"), ""),
-        Answer::Garbage => "\u{0}\u{1}garbage, not HTTP\r\n\r\n".to_owned(),
-        Answer::Reset => "HTTP/1.1 200 X\r\ncontent-le".to_owned(),
-        Answer::Endless => {
+        ReceiverAnswer::Reply(status, body) => reply(*status, "", body),
+        ReceiverAnswer::Wait(status, seconds) => reply(*status, &format!("retry-after: {seconds}\r\n"), "slow down"),
+        ReceiverAnswer::Redirect(to) => reply(302, &format!("location: {to}\r\n"), ""),
+        ReceiverAnswer::Garbage => "\u{0}\u{1}garbage, not HTTP\r\n\r\n".to_owned(),
+        ReceiverAnswer::Reset => "HTTP/1.1 200 X\r\ncontent-le".to_owned(),
+        ReceiverAnswer::Endless => {
             let _ = stream.write_all(b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n");
             // The reader gives up long before this ends.
             for _ in 0..10_000 {
@@ -151,7 +151,7 @@ fn answer_with(stream: &mut TcpStream, answer: &Answer) {
             }
             return;
         }
-        Answer::Hang => return,
+        ReceiverAnswer::Hang => return,
     };
     let _ = stream.write_all(text.as_bytes());
     let _ = stream.flush();

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::live::Live;
-use crate::receiver::{Answer, Receiver};
-use crate::temp_project::{Ended, TempProject, ended};
-use crate::wire::Emulator;
+use crate::emulator_process::EmulatorProcess;
+use crate::receiver::{Receiver, ReceiverAnswer};
+use crate::running_command::RunningCommand;
+use crate::temp_project::{CommandOutput, TempProject, run_to_end};
 
 const SLACK: &str = "SLACK_WEBHOOK_URL";
 const ID: &str = "1AbC";
@@ -21,26 +21,26 @@ fn due_without_source() -> TempProject {
 }
 
 /// Calls `run --due` on this machine, which may have a channel.
-fn call(project: &TempProject, machine: &str, slack: Option<&Receiver>) -> Ended {
+fn call_due(project: &TempProject, machine: &str, slack: Option<&Receiver>) -> CommandOutput {
     let mut command = project.command(&["run", "--due", "orders.toml"]);
     command.env("XDG_STATE_HOME", project.path(machine));
     command.envs(slack.map(|slack| (SLACK, &slack.url)));
-    ended(command)
+    run_to_end(command)
 }
 
 #[test]
 fn of_two_machines_the_one_with_a_channel_reports() {
     for order in [["mute", "speaks"], ["speaks", "mute"]] {
-        let slack = Receiver::slack();
+        let slack = Receiver::start_slack();
         let project = due_without_source();
         for machine in order.iter().cycle().take(6) {
-            call(&project, machine, (*machine == "speaks").then_some(&slack)).exits(66).says("orders.csv");
+            call_due(&project, machine, (*machine == "speaks").then_some(&slack)).exits(66).stderr_has("orders.csv");
         }
         assert_eq!(project.column("orders.toml", "Runs", "status"), ["failed"], "{order:?}");
         let texts = slack.texts();
         assert!(texts.len() == 1 && texts[0].starts_with("FAILED: orders failed"), "{order:?}: {texts:?}");
         project.write("orders.csv", "id,price\na,1\n");
-        call(&project, "speaks", Some(&slack)).exits(0);
+        call_due(&project, "speaks", Some(&slack)).exits(0);
         let texts = slack.texts();
         assert!(texts.len() == 2 && texts[1].starts_with("OK: orders works again"), "{order:?}: {texts:?}");
         assert_eq!(project.column("orders.toml", "Runs", "status"), ["failed", "succeeded"], "{order:?}");
@@ -49,17 +49,17 @@ fn of_two_machines_the_one_with_a_channel_reports() {
 
 #[test]
 fn two_machines_with_channels_make_one_row_and_one_message() {
-    let slack = Receiver::slack();
+    let slack = Receiver::start_slack();
     let project = due_without_source();
     for machine in ["a", "b", "a", "b"] {
-        call(&project, machine, Some(&slack)).exits(66);
+        call_due(&project, machine, Some(&slack)).exits(66);
     }
     assert_eq!(project.column("orders.toml", "Runs", "status"), ["failed"]);
     assert_eq!(slack.texts().len(), 1, "{:?}", slack.texts());
 }
 
 /// Moves the time since when the job can't be read two hours back, in what this machine remembers.
-fn let_two_hours_pass(project: &TempProject) {
+fn age_last_run(project: &TempProject) {
     let folder = project.path("state/sheetkeep/alerts");
     let files: Vec<PathBuf> =
         fs::read_dir(folder).expect("it remembers").map(|entry| entry.expect("a file").path()).collect();
@@ -76,54 +76,54 @@ fn let_two_hours_pass(project: &TempProject) {
 
 #[test]
 fn a_clock_that_can_not_ask_its_sheet_reports_after_an_hour() {
-    let slack = Receiver::slack();
+    let slack = Receiver::start_slack();
     let project = TempProject::orders("", "a,1\n");
     project.write("orders.toml", &format!("{SCHEDULE}{}", project.read("orders.toml")));
     project.write("broken.json", "{}");
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
-    let call = |credentials: Option<&str>| {
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", ID]);
+    let call_due = |credentials: Option<&str>| {
         let mut command = emulator.command(&project, ID, &["run", "--due", "orders.toml"]);
         command.env(SLACK, &slack.url).envs(credentials.map(|file| ("GOOGLE_APPLICATION_CREDENTIALS", file)));
-        ended(command)
+        run_to_end(command)
     };
-    call(None).exits(0);
+    call_due(None).exits(0);
     for _ in 0..2 {
-        call(Some("broken.json")).exits(77);
+        call_due(Some("broken.json")).exits(77);
     }
     assert_eq!(slack.texts(), [""; 0], "nothing is known for less than an hour");
-    let_two_hours_pass(&project);
+    age_last_run(&project);
     for _ in 0..2 {
-        call(Some("broken.json")).exits(77);
+        call_due(Some("broken.json")).exits(77);
     }
     assert_eq!(slack.texts(), ["WARNING: orders can't be read: whether its rows are in is not known"]);
     for _ in 0..2 {
-        call(None).exits(0).shows("nothing is due");
+        call_due(None).exits(0).stdout_has("nothing is due");
     }
     assert_eq!(slack.texts()[1..], ["OK: orders works again"]);
-    call(Some("broken.json")).exits(77);
+    call_due(Some("broken.json")).exits(77);
     assert_eq!(slack.texts().len(), 2, "the hour begins anew");
 }
 
 #[test]
 fn a_run_dropped_at_its_deadline_is_reported_at_once_and_once() {
-    let (slack, ping) = (Receiver::slack(), Receiver::start(vec![Answer::Reply(200, "OK")]));
-    let project = TempProject::few_quakes(3);
+    let (slack, ping) = (Receiver::start_slack(), Receiver::start(vec![ReceiverAnswer::Reply(200, "OK")]));
+    let project = TempProject::with_few_quakes(3);
     let whole = project.read("usgs-all-week.geojson");
     let heartbeat = "\n[heartbeat]\nurl = \"${PING}\"\n";
     project.write("quakes.toml", &(project.read("quakes.toml") + heartbeat));
     project.write(".env", &format!("{SLACK}={}\nPING={}\n", slack.url, ping.url));
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", ID]);
     let args = ["run", "quakes.toml", "--input", "-", "-v", "--deadline", "4s"];
-    let mut live = Live::start(emulator.command(&project, ID, &args));
-    live.hears("claimed");
-    emulator.falls_silent();
-    live.feed(&whole);
-    live.ends_by_itself().exits(124).says("failed to finish by the deadline").says("nothing is doubled");
+    let mut live = RunningCommand::start(emulator.command(&project, ID, &args));
+    live.wait_for_line("claimed");
+    emulator.suspend();
+    live.write_input(&whole);
+    live.wait_for_end().exits(124).stderr_has("failed to finish by the deadline").stderr_has("nothing is doubled");
     assert_eq!(slack.texts(), ["FAILED: quakes ran out of time: today's rows are not in"]);
-    let pinged: Vec<String> = ping.hits().iter().map(|hit| hit.line.clone()).collect();
+    let pinged: Vec<String> = ping.requests().iter().map(|hit| hit.line.clone()).collect();
     assert!(pinged.last().is_some_and(|last| last.contains("/fail")), "{pinged:?}");
-    emulator.speaks_again();
-    emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 3");
+    emulator.resume();
+    emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).stdout_has("new 3");
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
     assert_eq!(slack.texts()[1..], ["OK: quakes works again: its rows are in"]);
 }
@@ -131,24 +131,24 @@ fn a_run_dropped_at_its_deadline_is_reported_at_once_and_once() {
 #[test]
 fn a_dropped_run_that_no_channel_took_is_said_by_the_next() {
     let slack = Receiver::start(vec![
-        Answer::Reply(500, "no"),
-        Answer::Reply(500, "no"),
-        Answer::Reply(500, "no"),
-        Answer::Reply(200, "ok"),
+        ReceiverAnswer::Reply(500, "no"),
+        ReceiverAnswer::Reply(500, "no"),
+        ReceiverAnswer::Reply(500, "no"),
+        ReceiverAnswer::Reply(200, "ok"),
     ]);
-    let project = TempProject::few_quakes(3);
+    let project = TempProject::with_few_quakes(3);
     let whole = project.read("usgs-all-week.geojson");
     project.write(".env", &format!("{SLACK}={}\n", slack.url));
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", ID]);
     let args = ["run", "quakes.toml", "--input", "-", "-v", "--deadline", "4s"];
-    let mut live = Live::start(emulator.command(&project, ID, &args));
-    live.hears("claimed");
-    emulator.falls_silent();
-    live.feed(&whole);
-    live.ends_by_itself().exits(124).says("an alert was not taken");
+    let mut live = RunningCommand::start(emulator.command(&project, ID, &args));
+    live.wait_for_line("claimed");
+    emulator.suspend();
+    live.write_input(&whole);
+    live.wait_for_end().exits(124).stderr_has("an alert was not taken");
     let dropped = "FAILED: quakes ran out of time: today's rows are not in";
     assert_eq!(slack.texts(), [dropped; 3], "three tries, and none is taken");
-    emulator.speaks_again();
+    emulator.resume();
     for _ in 0..3 {
         emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
     }
@@ -159,26 +159,26 @@ fn a_dropped_run_that_no_channel_took_is_said_by_the_next() {
 
 #[test]
 fn a_job_file_that_broke_is_reported_by_the_environment() {
-    let slack = Receiver::slack();
+    let slack = Receiver::start_slack();
     let project = TempProject::orders("", "a,1\n");
     let whole = project.read("orders.toml");
-    let run = || project.run_with(&[(SLACK, &slack.url)], &["run", "orders.toml"]);
+    let run_with_slack = || project.run_with(&[(SLACK, &slack.url)], &["run", "orders.toml"]);
     project.write("orders.toml", "name = ");
-    run().exits(78);
+    run_with_slack().exits(78);
     assert_eq!(slack.texts(), [""; 0], "a person writes it: it never made a run");
     project.write("orders.toml", &whole);
-    run().exits(0);
-    project.change("orders.toml", "csv = ", "cvs = ");
-    run().exits(78);
+    run_with_slack().exits(0);
+    project.replace_in("orders.toml", "csv = ", "cvs = ");
+    run_with_slack().exits(78);
     project.run_with(&[(SLACK, &slack.url)], &["run", "--due", "orders.toml"]).exits(78);
     let title = "FAILED: orders could not start, its job file can't be read: today's rows are not in";
     assert_eq!(slack.texts(), [title]);
-    let body = slack.hits()[0].body.clone();
+    let body = slack.requests()[0].body.clone();
     assert!(body.contains("orders.toml:5:1: unknown key `cvs`"), "{body}");
     assert!(body.contains("sheetkeep check orders.toml"), "{body}");
     project.write("orders.toml", &whole);
     for _ in 0..2 {
-        run().exits(0);
+        run_with_slack().exits(0);
     }
     assert_eq!(slack.texts()[1..], ["OK: orders works again: its rows are in"]);
 }

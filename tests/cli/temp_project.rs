@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::live::Live;
+use crate::running_command::RunningCommand;
 
 /// Records in the week's feed.
 pub const QUAKES: usize = 1_707;
@@ -55,13 +55,13 @@ pub struct TempProject {
 
 /// The exit code and output of a process.
 #[derive(Debug)]
-pub struct Ended {
+pub struct CommandOutput {
     /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
-    pub out: String,
+    pub stdout: String,
     /// Standard error.
-    pub err: String,
+    pub stderr: String,
 }
 
 impl TempProject {
@@ -87,16 +87,16 @@ impl TempProject {
     }
 
     /// Creates one with the main job and the first `count` earthquakes of its feed.
-    pub fn few_quakes(count: usize) -> Self {
+    pub fn with_few_quakes(count: usize) -> Self {
         let project = Self::quakes();
-        project.write("usgs-all-week.geojson", &feed(0..count));
+        project.write("usgs-all-week.geojson", &make_feed(0..count));
         project
     }
 
     /// Sets the main job to at most `max_rows` rows per commit, and to no commit by time.
-    pub fn in_small_commits(self, max_rows: usize) -> Self {
+    pub fn with_small_commits(self, max_rows: usize) -> Self {
         let commit = format!("[commit]\nmax_rows = {max_rows}\nevery = \"1h\"\n\n[sheet]");
-        self.change("quakes.toml", "[sheet]", &commit);
+        self.replace_in("quakes.toml", "[sheet]", &commit);
         self
     }
 
@@ -135,14 +135,14 @@ impl TempProject {
     }
 
     /// Replaces `from`, which must be present, in a file.
-    pub fn change(&self, name: &str, from: &str, to: &str) {
+    pub fn replace_in(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
         assert!(text.contains(from), "{name} has no {from:?}");
         self.write(name, &text.replace(from, to));
     }
 
     /// Returns the names of its entries.
-    pub fn listed(&self) -> Vec<String> {
+    pub fn list_entries(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).expect("the folder is there");
         let mut names: Vec<String> =
             entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
@@ -165,49 +165,49 @@ impl TempProject {
     }
 
     /// Runs the binary to its end.
-    pub fn run(&self, args: &[&str]) -> Ended {
-        ended(self.command(args))
+    pub fn run(&self, args: &[&str]) -> CommandOutput {
+        run_to_end(self.command(args))
     }
 
     /// Runs it to its end with these environment variables.
-    pub fn run_with(&self, environment: &[(&str, &str)], args: &[&str]) -> Ended {
+    pub fn run_with(&self, environment: &[(&str, &str)], args: &[&str]) -> CommandOutput {
         let mut command = self.command(args);
         command.envs(environment.iter().copied());
-        ended(command)
+        run_to_end(command)
     }
 
     /// Starts it, with its standard input open.
-    pub fn start(&self, args: &[&str]) -> Live {
-        Live::start(self.command(args))
+    pub fn start(&self, args: &[&str]) -> RunningCommand {
+        RunningCommand::start(self.command(args))
     }
 
     /// Starts it as `nohup` does: it ignores SIGHUP from its beginning.
-    pub fn start_under_nohup(&self, args: &[&str]) -> Live {
+    pub fn start_under_nohup(&self, args: &[&str]) -> RunningCommand {
         let whole = self.command(args);
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]).arg(whole.get_program()).args(whole.get_args());
         command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         command.envs(whole.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Live::start(command)
+        RunningCommand::start(command)
     }
 
     /// Starts it as a second machine would: with a state directory of its own.
-    pub fn start_elsewhere(&self, args: &[&str]) -> Live {
+    pub fn start_on_other_machine(&self, args: &[&str]) -> RunningCommand {
         let mut command = self.command(args);
         command.env("XDG_STATE_HOME", self.path("state of another machine"));
-        Live::start(command)
+        RunningCommand::start(command)
     }
 
     /// Returns a tab of `job`, as `sheetkeep show --json` prints it.
-    pub fn shown(&self, job: &str, tab: &str) -> Value {
+    pub fn show_tab(&self, job: &str, tab: &str) -> Value {
         let ended = self.run(&["show", job, "--tab", tab, "--last", "100000", "--json"]);
-        assert_eq!(ended.code, Some(0), "{tab}: {}", ended.err);
+        assert_eq!(ended.code, Some(0), "{tab}: {}", ended.stderr);
         ended.document()
     }
 
     /// Returns one column of a tab, as `sheetkeep show --json` prints it.
     pub fn column(&self, job: &str, tab: &str, column: &str) -> Vec<String> {
-        let shown = self.shown(job, tab);
+        let shown = self.show_tab(job, tab);
         let columns = shown["columns"].as_array().expect("columns");
         let at = columns.iter().position(|name| name == column).expect("the column is there");
         let rows = shown["rows"].as_array().expect("rows");
@@ -215,7 +215,7 @@ impl TempProject {
     }
 
     /// Checks that each of `count` earthquakes is in Quakes once, and in Processed once.
-    pub fn holds_each_quake_once(&self, count: usize) {
+    pub fn expect_each_quake_once(&self, count: usize) {
         let (rows, keys) =
             (self.column("quakes.toml", "Quakes", "id"), self.column("quakes.toml", "Processed quakes", "key"));
         assert_eq!((rows.len(), keys.len()), (count, count), "rows and keys");
@@ -230,16 +230,16 @@ impl TempProject {
 impl Drop for TempProject {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            holds_no_canary(self.folder.path());
+            expect_no_canary(self.folder.path());
         }
     }
 }
 
-fn holds_no_canary(folder: &Path) {
+fn expect_no_canary(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, kind) = (entry.path(), entry.file_type().expect("a kind"));
         if kind.is_dir() {
-            holds_no_canary(&path);
+            expect_no_canary(&path);
         } else if kind.is_file() && entry.file_name() != ".env" {
             let bytes = fs::read(&path).unwrap_or_default();
             assert!(memchr::memmem::find(&bytes, CANARY.as_bytes()).is_none(), "{} holds a secret", path.display());
@@ -247,17 +247,17 @@ fn holds_no_canary(folder: &Path) {
     }
 }
 
-impl Ended {
+impl CommandOutput {
     /// Parses standard output, which must be one JSON document.
     pub fn document(&self) -> Value {
-        let read = serde_json::from_str(&self.out);
+        let read = serde_json::from_str(&self.stdout);
         assert!(read.is_ok(), "no document: {self:?}");
         read.unwrap_or_default()
     }
 
     /// Parses standard error, which must be one JSON document.
     pub fn error(&self) -> Value {
-        let read: Result<Value, _> = serde_json::from_str(&self.err);
+        let read: Result<Value, _> = serde_json::from_str(&self.stderr);
         assert!(read.is_ok(), "no document: {self:?}");
         read.map(|document| document["error"].clone()).unwrap_or_default()
     }
@@ -265,36 +265,36 @@ impl Ended {
     /// Checks the exit code, and prints everything if it differs.
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
-        assert_eq!(self.code, Some(code), "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
+        assert_eq!(self.code, Some(code), "standard output:\n{}\nstandard error:\n{}", self.stdout, self.stderr);
         self
     }
 
     /// Checks that standard error contains the words.
     #[track_caller]
-    pub fn says(&self, words: &str) -> &Self {
-        assert!(self.err.contains(words), "{words:?} is not said:\n{}", self.err);
+    pub fn stderr_has(&self, words: &str) -> &Self {
+        assert!(self.stderr.contains(words), "{words:?} is not said:\n{}", self.stderr);
         self
     }
 
     /// Checks that standard output contains the words.
     #[track_caller]
-    pub fn shows(&self, words: &str) -> &Self {
-        assert!(self.out.contains(words), "{words:?} is not shown:\n{}", self.out);
+    pub fn stdout_has(&self, words: &str) -> &Self {
+        assert!(self.stdout.contains(words), "{words:?} is not shown:\n{}", self.stdout);
         self
     }
 }
 
 /// Runs a command to its end.
-pub fn ended(mut command: Command) -> Ended {
+pub fn run_to_end(mut command: Command) -> CommandOutput {
     let Output { status, stdout, stderr } = command.output().expect("the binary can be run");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-    let ended = Ended { code: status.code(), out: text(stdout), err: text(stderr) };
-    assert!(!ended.out.contains(CANARY) && !ended.err.contains(CANARY), "it prints a secret: {ended:?}");
+    let ended = CommandOutput { code: status.code(), stdout: text(stdout), stderr: text(stderr) };
+    assert!(!ended.stdout.contains(CANARY) && !ended.stderr.contains(CANARY), "it prints a secret: {ended:?}");
     ended
 }
 
 /// Returns a feed of some of the week's earthquakes.
-pub fn feed(which: std::ops::Range<usize>) -> String {
+pub fn make_feed(which: std::ops::Range<usize>) -> String {
     let all = include_str!("../../fixtures/usgs-all-week.geojson");
     let all: Value = serde_json::from_str(all).expect("the feed is JSON");
     let some: Vec<String> = all["features"].as_array().expect("records")[which].iter().map(Value::to_string).collect();

@@ -1,4 +1,4 @@
-//! TLS in front of an emulator: a remote service, simulated on this machine.
+//! TLS before an emulator: a remote service, simulated on this machine.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,16 +12,16 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::temp_project::TempProject;
 
 /// An https service that forwards each request to an emulator, until the test's process ends.
-pub struct Https {
+pub struct TlsProxy {
     /// Its root URL; its certificate is for this name.
     pub url: String,
     /// The certificate, to be trusted.
     pub certificate: PathBuf,
 }
 
-impl Https {
-    /// Starts one in front of the service at `url`.
-    pub fn before(project: &TempProject, url: &str) -> Self {
+impl TlsProxy {
+    /// Starts one before the service at `url`.
+    pub fn start(project: &TempProject, url: &str) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
         project.write("ca.pem", &made.cert.pem());
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));

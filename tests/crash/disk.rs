@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::story::{check_runs_are_true, holds_each_once};
-use crate::temp_project::{Ended, TempProject};
-use crate::wire::ApiClient;
+use crate::emulator_process::ApiClient;
+use crate::sheet_checks::{check_runs, expect_each_key_once};
+use crate::temp_project::{CommandOutput, TempProject};
 
 /// Records of the feed.
 const RECORDS: usize = 8;
@@ -17,7 +17,7 @@ const RECORDS: usize = 8;
 const MAX_CALLS: u32 = 2_000;
 
 /// Returns the library that kills the process, compiled once.
-pub fn killer() -> &'static PathBuf {
+pub fn compile_killer() -> &'static PathBuf {
     static KILLER: OnceLock<PathBuf> = OnceLock::new();
     KILLER.get_or_init(|| {
         let made = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("killer-{}.so", std::process::id()));
@@ -30,7 +30,7 @@ pub fn killer() -> &'static PathBuf {
 }
 
 /// Returns the keys of the feed.
-fn ids(project: &TempProject) -> Vec<String> {
+fn read_feed_keys(project: &TempProject) -> Vec<String> {
     let feed: serde_json::Value =
         serde_json::from_str(&project.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let records = feed["features"].as_array().expect("records").iter();
@@ -39,54 +39,58 @@ fn ids(project: &TempProject) -> Vec<String> {
 
 /// Returns the distance between two writes that are tried.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
-fn step() -> usize {
+fn write_step() -> usize {
     std::env::var("DISK").ok().and_then(|step| step.parse().ok()).unwrap_or(7)
 }
 
 /// Returns how many keys a run has reported as committed.
-fn missing_of(ended: &Ended) -> u64 {
+fn count_committed_keys(ended: &CommandOutput) -> u64 {
     let keys = |line: &str| line.split_once(" rows, ")?.1.split_once(" keys")?.0.parse::<u64>().ok();
-    ended.err.lines().filter(|line| line.contains(": commit ")).filter_map(keys).sum()
+    ended.stderr.lines().filter(|line| line.contains(": commit ")).filter_map(keys).sum()
 }
 
 /// Copies the file alone to a folder and a machine of its own. It must contain what was reported as
 /// committed, and the next run does the rest.
-fn a_copy_of_the_file_alone_is_whole(project: &TempProject, killed: &Ended, ids: &[String]) {
-    let elsewhere = TempProject::few_quakes(RECORDS).in_small_commits(3);
+fn check_copy_of_file(project: &TempProject, killed: &CommandOutput, ids: &[String]) {
+    let elsewhere = TempProject::with_few_quakes(RECORDS).with_small_commits(3);
     if fs::copy(project.path("quakes.sheet"), elsewhere.path("quakes.sheet")).is_err() {
-        assert_eq!(missing_of(killed), 0, "the file is not there");
+        assert_eq!(count_committed_keys(killed), 0, "the file is not there");
     }
     let ended = elsewhere.run(&["run", "quakes.toml", "--take-over", "--json"]);
     let new = ended.exits(0).document()["counts"]["new"].as_u64().expect("a number");
-    assert!(new + missing_of(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.err);
+    assert!(new + count_committed_keys(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.stderr);
     let client = ApiClient::of_file(&elsewhere, "quakes.sheet");
-    holds_each_once(&client, "Quakes", "Processed quakes", ids);
+    expect_each_key_once(&client, "Quakes", "Processed quakes", ids);
     drop(client);
 }
 
 /// Kills a first run at the calls `first`, `first + step`, …, until it survives. After each kill
 /// one run ends well and every key is there once. Returns the number of kills.
-fn killed_at(what: &str, first: u32, step: u32) -> u32 {
-    let preload = killer().to_string_lossy();
+fn check_kill_at(what: &str, first: u32, step: u32) -> u32 {
+    let preload = compile_killer().to_string_lossy();
     let mut kills = 0;
     for nth in (first..).step_by(step as usize) {
         assert!(nth <= MAX_CALLS, "a run makes more than {MAX_CALLS} calls");
-        let project = TempProject::few_quakes(RECORDS).in_small_commits(3);
+        let project = TempProject::with_few_quakes(RECORDS).with_small_commits(3);
         let nth = nth.to_string();
         let ended = project.run_with(&[("LD_PRELOAD", &preload), (what, &nth)], &["run", "quakes.toml", "-v"]);
         let survived = ended.code.is_some();
-        let ids = ids(&project);
+        let ids = read_feed_keys(&project);
         if survived {
             ended.exits(0);
         } else {
             kills += 1;
-            a_copy_of_the_file_alone_is_whole(&project, &ended, &ids);
+            check_copy_of_file(&project, &ended, &ids);
             project.run(&["run", "quakes.toml"]).exits(0);
         }
-        assert!(!project.listed().iter().any(|name| name.starts_with("quakes.sheet-")), "{:?}", project.listed());
+        assert!(
+            !project.list_entries().iter().any(|name| name.starts_with("quakes.sheet-")),
+            "{:?}",
+            project.list_entries()
+        );
         let client = ApiClient::of_file(&project, "quakes.sheet");
-        holds_each_once(&client, "Quakes", "Processed quakes", &ids);
-        check_runs_are_true(&client, "Processed quakes");
+        expect_each_key_once(&client, "Quakes", "Processed quakes", &ids);
+        check_runs(&client, "Processed quakes");
         if survived {
             return kills;
         }
@@ -97,32 +101,32 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
 /// One in seven here; `DISK=1` for each.
 #[test]
 fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
-    let preload = killer().to_string_lossy();
-    for nth in (1..).step_by(step()) {
-        let project = TempProject::few_quakes(RECORDS).in_small_commits(3);
+    let preload = compile_killer().to_string_lossy();
+    for nth in (1..).step_by(write_step()) {
+        let project = TempProject::with_few_quakes(RECORDS).with_small_commits(3);
         let nth = nth.to_string();
         let ended =
             project.run_with(&[("LD_PRELOAD", &preload), ("FULL_FROM_WRITE", &nth)], &["run", "quakes.toml", "-v"]);
         if ended.code == Some(0) {
             return;
         }
-        ended.exits(74).says("check the disk, and the room on it");
-        a_copy_of_the_file_alone_is_whole(&project, &ended, &ids(&project));
+        ended.exits(74).stderr_has("check the disk, and the room on it");
+        check_copy_of_file(&project, &ended, &read_feed_keys(&project));
         let new = project.run(&["run", "quakes.toml", "--json"]).exits(0).document()["counts"]["new"].as_u64();
         assert!(
-            new.is_some_and(|new| new + missing_of(&ended) <= RECORDS as u64),
+            new.is_some_and(|new| new + count_committed_keys(&ended) <= RECORDS as u64),
             "{new:?} were missing: {}",
-            ended.err
+            ended.stderr
         );
         let client = ApiClient::of_file(&project, "quakes.sheet");
-        holds_each_once(&client, "Quakes", "Processed quakes", &ids(&project));
+        expect_each_key_once(&client, "Quakes", "Processed quakes", &read_feed_keys(&project));
     }
 }
 
 #[test]
 fn killed_around_a_sync_of_the_embedded_file_a_job_recovers() {
     for what in ["KILL_BEFORE_SYNC", "KILL_AFTER_SYNC"] {
-        let kills = killed_at(what, 1, 1);
+        let kills = check_kill_at(what, 1, 1);
         println!("{kills} kills, {what}");
         assert!(kills >= 8, "only {kills} kills, {what}");
     }
@@ -131,8 +135,8 @@ fn killed_around_a_sync_of_the_embedded_file_a_job_recovers() {
 /// One in seven here; `DISK=1` for each.
 #[test]
 fn killed_between_writes_to_the_embedded_file_a_job_recovers() {
-    let step = step();
-    let kills = killed_at("KILL_BEFORE_WRITE", 1, u32::try_from(step).expect("a small step"));
+    let step = write_step();
+    let kills = check_kill_at("KILL_BEFORE_WRITE", 1, u32::try_from(step).expect("a small step"));
     println!("{kills} kills between writes");
     assert!(kills as usize >= 60 / step, "only {kills} kills");
 }

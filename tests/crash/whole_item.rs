@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::disk::killer;
+use crate::disk::compile_killer;
 use crate::temp_project::TempProject;
 
 /// Bytes of the item as the program reads it, with its line end.
@@ -16,7 +16,7 @@ const PIPE: usize = 65_536;
 
 /// A job of one item. Its program keeps its idempotency key. The first time it also reads so many
 /// bytes, reports its process id, waits until it may go on, and reads the rest.
-fn project(read_before: usize) -> TempProject {
+fn make_project(read_before: usize) -> TempProject {
     let worker = format!(
         "echo $SHEETKEEP_IDEMPOTENCY_KEY >> keys\n\
          [ -p go ] || exec cat > again\n\
@@ -39,7 +39,7 @@ fn make_pipe(project: &TempProject) -> File {
 }
 
 /// Waits until the program has made this file.
-fn waits_for(project: &TempProject, name: &str, is_alive: impl Fn() -> bool) {
+fn wait_for_file(project: &TempProject, name: &str, is_alive: impl Fn() -> bool) {
     while !project.path(name).exists() {
         assert!(is_alive() || project.path(name).exists(), "it died before it made {name}");
         std::thread::yield_now();
@@ -47,44 +47,44 @@ fn waits_for(project: &TempProject, name: &str, is_alive: impl Fn() -> bool) {
 }
 
 /// The next run calls the program once more, with the same idempotency key and the whole item.
-fn next_run_does_it(project: &TempProject, keys: usize) {
-    project.run(&["run", "work.toml"]).exits(0).shows("new 1");
+fn expect_next_run_completes(project: &TempProject, keys: usize) {
+    project.run(&["run", "work.toml"]).exits(0).stdout_has("new 1");
     let noted = project.read("keys");
     let all: Vec<_> = noted.lines().collect();
     assert!(all.len() == keys && all.iter().all(|key| *key == all[0] && key.starts_with("sk1_")), "{all:?}");
     assert_eq!(fs::metadata(project.path("again")).expect("the program was called").len(), ITEM as u64);
-    project.run(&["run", "work.toml"]).exits(0).shows("new 0");
+    project.run(&["run", "work.toml"]).exits(0).stdout_has("new 0");
     assert_eq!(project.read("keys"), noted, "it is done");
 }
 
 #[test]
 fn a_program_of_a_killed_run_reads_its_whole_item() {
     for read_before in [0, 1, PIPE] {
-        let project = project(read_before);
+        let project = make_project(read_before);
         let mut go = make_pipe(&project);
         let mut live = project.start(&["run", "work.toml"]);
         let run = format!("/proc/{}/exe", live.id());
-        waits_for(&project, "begun", || fs::read_link(&run).is_ok());
+        wait_for_file(&project, "begun", || fs::read_link(&run).is_ok());
         live.kill();
-        assert_eq!(live.ends().code, None, "killed");
+        assert_eq!(live.close_and_wait().code, None, "killed");
         let program = format!("/proc/{}/exe", project.read("begun").trim());
         go.write_all(b"go\n").expect("the pipe takes a word");
-        waits_for(&project, "over", || fs::read_link(Path::new(&program)).is_ok());
+        wait_for_file(&project, "over", || fs::read_link(Path::new(&program)).is_ok());
         let sizes = ["first", "over"].map(|name| project.read(name).len());
         assert_eq!(sizes, [read_before, ITEM - read_before]);
         assert_eq!(project.read("first") + &project.read("over"), project.read("items.jsonl"));
         fs::remove_file(project.path("go")).expect("it was there");
-        next_run_does_it(&project, 2);
+        expect_next_run_completes(&project, 2);
     }
 }
 
 #[test]
 fn no_program_starts_with_an_item_that_is_cut_off() {
-    let project = project(0);
-    let preload = killer().to_string_lossy();
+    let project = make_project(0);
+    let preload = compile_killer().to_string_lossy();
     let killed =
         project.run_with(&[("LD_PRELOAD", &preload), ("KILL_IN_WRITE_OF", &ITEM.to_string())], &["run", "work.toml"]);
-    assert_eq!(killed.code, None, "{}", killed.err);
+    assert_eq!(killed.code, None, "{}", killed.stderr);
     assert!(!project.path("keys").exists(), "its program has started");
-    next_run_does_it(&project, 1);
+    expect_next_run_completes(&project, 1);
 }

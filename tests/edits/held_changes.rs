@@ -3,9 +3,10 @@
 //!
 //! The real client over the emulator, in process, with the paused clock.
 
+mod overwritten_sources;
+
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
@@ -13,7 +14,6 @@ use sheetkeep::ledger::runs::expectation::{CountRange, Expectations};
 use sheetkeep::ledger::runs::held_changes::{Approval, ChangeLimit, HeldPlan};
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::ledger::state::snapshot::State;
-use sheetkeep::port::source::{Record, Source, SourceError};
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::run_scope::RunScope;
@@ -22,21 +22,21 @@ use sheetkeep::store::tabs::jobs::{JOBS, JobsView};
 use tokio::sync::oneshot;
 
 use crate::job_fixture::JobFixture;
-use crate::support::{Job, Values};
+use crate::test_job::{TestJob, ValueSource};
 
-const COUNT: usize = 12;
+const ITEM_COUNT: usize = 12;
 
 /// A job whose runs may change two rows.
-struct HeldJob {
+struct ChangeLimitFixture {
     fixture: JobFixture,
 }
 
-impl HeldJob {
+impl ChangeLimitFixture {
     /// With a sheet that holds version 1 of each item.
     async fn new(nth: usize) -> Self {
         let fixture = JobFixture::new(WriteMode::Upsert, ReprocessPolicy::OnChange, nth);
         let job = Self { fixture };
-        job.run(&items(COUNT, 1), Approval::None).await;
+        job.run(&make_items(ITEM_COUNT, 1), Approval::None).await;
         job
     }
 
@@ -45,9 +45,9 @@ impl HeldJob {
         self.fixture.store(seed).with_jobs(Some(view))
     }
 
-    fn job(&self, approval: Approval) -> Job {
+    fn job(&self, approval: Approval) -> TestJob {
         let mut job = self.fixture.job_on(&self.fixture.clock, RunScope::Default);
-        job = job.step(|item, _| crate::job_fixture::row_unless_bad(item, item.clone()));
+        job = job.with_step(|item, _| crate::job_fixture::row_unless_bad(item, item.clone()));
         job.plan.definition.mode = "upsert".into();
         job.plan.hold.limit = Some(ChangeLimit { rows: Some(2), share: Some(20.0) });
         job.plan.hold.approval = approval;
@@ -67,7 +67,7 @@ impl HeldJob {
         self.store(99).load().await.expect("a load").snapshot.expect("it has run").state
     }
 
-    async fn held(&self) -> Option<HeldPlan> {
+    async fn held_plan(&self) -> Option<HeldPlan> {
         self.state().await.held
     }
 
@@ -78,67 +78,73 @@ impl HeldJob {
 
     async fn type_into_approve(&self, text: &str) {
         let at = JOBS.iter().position(|column| *column == "approve").expect("a column");
-        self.fixture.proxy.type_in("Jobs", 1, at, text).await;
+        self.fixture.proxy.type_text("Jobs", 1, at, text).await;
     }
 
-    async fn shown(&self) -> String {
+    async fn held_cell(&self) -> String {
         self.fixture.column("Jobs", "held").await.join(" ")
     }
 }
 
-fn items(count: usize, version: u32) -> Vec<Value> {
+fn make_items(count: usize, version: u32) -> Vec<Value> {
     (0..count).map(|n| json!({"id": format!("k{n}"), "v": version.to_string()})).collect()
 }
 
-fn all(count: usize, version: u32) -> Vec<String> {
+fn repeat_version(count: usize, version: u32) -> Vec<String> {
     vec![version.to_string(); count]
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tick_lets_the_next_run_apply_the_changes() {
-    let job = HeldJob::new(0).await;
-    let held = job.run(&items(COUNT, 2), Approval::None).await;
+    let job = ChangeLimitFixture::new(0).await;
+    let held = job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
     assert_eq!((held.run.status, held.run.counts.new, held.updated), (RunStatus::Degraded, 0, 0));
     let code = held.held.expect("it is held").code;
-    assert_eq!(job.shown().await, format!("12 of 12 rows would change: write {code} in approve"));
-    assert_eq!(job.versions().await, all(COUNT, 1));
+    assert_eq!(job.held_cell().await, format!("12 of 12 rows would change: write {code} in approve"));
+    assert_eq!(job.versions().await, repeat_version(ITEM_COUNT, 1));
     job.type_into_approve("TRUE").await;
-    let applied = job.run(&items(COUNT, 2), Approval::None).await;
+    let applied = job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
     assert_eq!((applied.run.status, applied.updated), (RunStatus::Succeeded, 12));
-    assert_eq!((job.versions().await, job.shown().await.as_str(), job.held().await), (all(COUNT, 2), "no", None));
+    assert_eq!(
+        (job.versions().await, job.held_cell().await.as_str(), job.held_plan().await),
+        (repeat_version(ITEM_COUNT, 2), "no", None)
+    );
     // The tick is left in the cell, and answers no later plan.
     for _ in 0..2 {
-        let next = job.run(&items(COUNT, 3), Approval::None).await;
+        let next = job.run(&make_items(ITEM_COUNT, 3), Approval::None).await;
         assert_eq!((next.run.status, next.updated), (RunStatus::Degraded, 0));
     }
     job.type_into_approve("").await;
-    job.run(&items(COUNT, 3), Approval::None).await;
+    job.run(&make_items(ITEM_COUNT, 3), Approval::None).await;
     job.type_into_approve("TRUE").await;
-    assert_eq!(job.run(&items(COUNT, 3), Approval::None).await.updated, 12);
+    assert_eq!(job.run(&make_items(ITEM_COUNT, 3), Approval::None).await.updated, 12);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_changed_plan_is_held_anew_and_the_tick_is_void() {
-    let job = HeldJob::new(0).await;
-    let first = job.run(&items(COUNT, 2), Approval::None).await.held.expect("it is held").code;
+    let job = ChangeLimitFixture::new(0).await;
+    let first = job.run(&make_items(ITEM_COUNT, 2), Approval::None).await.held.expect("it is held").code;
     job.type_into_approve("TRUE").await;
-    let second = job.run(&items(COUNT, 3), Approval::None).await.held.expect("other changes").code;
+    let second = job.run(&make_items(ITEM_COUNT, 3), Approval::None).await.held.expect("other changes").code;
     assert_ne!(first, second);
-    assert!(job.run(&items(COUNT, 3), Approval::None).await.held.is_some(), "the tick was for the first plan");
+    assert!(
+        job.run(&make_items(ITEM_COUNT, 3), Approval::None).await.held.is_some(),
+        "the tick was for the first plan"
+    );
     job.type_into_approve(&first.to_string()).await;
-    assert!(job.run(&items(COUNT, 4), Approval::None).await.held.is_some(), "the code of another plan");
-    assert_eq!(job.versions().await, all(COUNT, 1));
-    let third = job.run(&items(COUNT, 4), Approval::None).await.held.expect("it is held").code;
+    assert!(job.run(&make_items(ITEM_COUNT, 4), Approval::None).await.held.is_some(), "the code of another plan");
+    assert_eq!(job.versions().await, repeat_version(ITEM_COUNT, 1));
+    let third = job.run(&make_items(ITEM_COUNT, 4), Approval::None).await.held.expect("it is held").code;
     job.type_into_approve(&third.to_string().to_uppercase()).await;
-    assert_eq!(job.run(&items(COUNT, 4), Approval::None).await.updated, 12);
+    assert_eq!(job.run(&make_items(ITEM_COUNT, 4), Approval::None).await.updated, 12);
 }
 
 #[tokio::test(start_paused = true)]
 async fn new_rows_are_written_and_the_place_stays_before_changes() {
-    let job = HeldJob::new(0).await;
+    let job = ChangeLimitFixture::new(0).await;
     let before = job.state().await.low_watermark;
-    let mut source = items(1, 1);
-    source.extend(items(COUNT, 2).split_off(1));
+    let mut source = make_items(1, 1);
+    source.extend(make_items(ITEM_COUNT, 2).split_off(1));
     source.extend([json!({"id": "new", "v": "1"})]);
     let held = job.run(&source, Approval::None).await;
     assert_eq!((held.run.counts.new, held.rows, held.updated), (1, 1, 0));
@@ -150,38 +156,42 @@ async fn new_rows_are_written_and_the_place_stays_before_changes() {
 
 #[tokio::test(start_paused = true)]
 async fn few_changes_go_through_and_release_what_was_held() {
-    let job = HeldJob::new(0).await;
-    job.run(&items(COUNT, 2), Approval::None).await;
-    let mut source = items(2, 2);
-    source.extend(items(COUNT, 1).split_off(2));
+    let job = ChangeLimitFixture::new(0).await;
+    job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
+    let mut source = make_items(2, 2);
+    source.extend(make_items(ITEM_COUNT, 1).split_off(2));
     let report = job.run(&source, Approval::None).await;
     assert_eq!((report.run.status, report.updated, report.held), (RunStatus::Succeeded, 2, None));
-    assert_eq!((job.held().await, job.shown().await.as_str()), (None, "no"));
+    assert_eq!((job.held_plan().await, job.held_cell().await.as_str()), (None, "no"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_killed_run_leaves_the_rest_of_its_plan_approved() {
     let mut partly = 0;
     for calls in 1..14 {
-        let job = HeldJob::new(calls % 8).await;
-        let held = job.run(&items(COUNT, 2), Approval::None).await.held.expect("it is held");
+        let job = ChangeLimitFixture::new(calls % 8).await;
+        let held = job.run(&make_items(ITEM_COUNT, 2), Approval::None).await.held.expect("it is held");
         let killed = job.job(Approval::OfPlan(held.code));
         let store = job.store(killed.seed);
         let dies = async {
-            job.fixture.proxy.after_calls(u64::try_from(calls).expect("few")).await;
+            job.fixture.proxy.wait_for_calls(u64::try_from(calls).expect("few")).await;
         };
-        let _ = futures_util::future::select(Box::pin(killed.run(store, Values::of(items(COUNT, 2)))), Box::pin(dies))
-            .await;
+        let _ = futures_util::future::select(
+            Box::pin(killed.run(store, ValueSource::of(make_items(ITEM_COUNT, 2)))),
+            Box::pin(dies),
+        )
+        .await;
         job.fixture.clock.sleep(Duration::from_hours(1)).await;
         let changed = job.versions().await.iter().filter(|version| *version == "2").count();
-        let next = job.run(&items(COUNT, 2), Approval::None).await;
+        let next = job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
         if changed == 0 {
             // Nothing of it shows that it was approved: all or nothing.
-            let expected = if next.held.is_some() { all(COUNT, 1) } else { all(COUNT, 2) };
+            let expected =
+                if next.held.is_some() { repeat_version(ITEM_COUNT, 1) } else { repeat_version(ITEM_COUNT, 2) };
             assert_eq!(job.versions().await, expected, "{calls} calls");
         } else {
-            partly += usize::from(changed < COUNT);
-            assert_eq!((next.held, job.versions().await), (None, all(COUNT, 2)), "{calls} calls");
+            partly += usize::from(changed < ITEM_COUNT);
+            assert_eq!((next.held, job.versions().await), (None, repeat_version(ITEM_COUNT, 2)), "{calls} calls");
         }
     }
     assert!(partly > 2, "runs were killed amid their changes: {partly}");
@@ -191,31 +201,31 @@ async fn a_killed_run_leaves_the_rest_of_its_plan_approved() {
 async fn a_lost_answer_takes_no_approval_and_changes_no_row() {
     for is_applied in [true, false] {
         for write in 0..4 {
-            let job = HeldJob::new(0).await;
-            job.fixture.proxy.lose(Some((write, is_applied)));
-            let held = job.run(&items(COUNT + 1, 2), Approval::None).await;
+            let job = ChangeLimitFixture::new(0).await;
+            job.fixture.proxy.lose_write(write, is_applied);
+            let held = job.run(&make_items(ITEM_COUNT + 1, 2), Approval::None).await;
             let at = format!("write {write}, applied: {is_applied}");
             assert_eq!(
                 (held.run.status, job.versions().await[..12].to_vec()),
-                (RunStatus::Degraded, all(12, 1)),
+                (RunStatus::Degraded, repeat_version(12, 1)),
                 "{at}"
             );
             let approval = Approval::OfPlan(held.held.expect("it is held").code);
-            job.fixture.proxy.lose(Some((write, is_applied)));
-            let applied = job.run(&items(COUNT + 1, 2), approval).await;
-            assert_eq!((applied.updated, job.held().await), (12, None), "{at}");
-            assert_eq!(job.versions().await[..12], all(12, 2), "{at}");
+            job.fixture.proxy.lose_write(write, is_applied);
+            let applied = job.run(&make_items(ITEM_COUNT + 1, 2), approval).await;
+            assert_eq!((applied.updated, job.held_plan().await), (12, None), "{at}");
+            assert_eq!(job.versions().await[..12], repeat_version(12, 2), "{at}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_two_runs_one_applies_an_approved_plan() {
-    let job = HeldJob::new(0).await;
-    job.run(&items(COUNT, 2), Approval::None).await;
+    let job = ChangeLimitFixture::new(0).await;
+    job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
     job.type_into_approve("yes").await;
-    let (here, there) = (job.job(Approval::None), job.job(Approval::None).elsewhere());
-    let source = || Values::of(items(COUNT, 2));
+    let (here, there) = (job.job(Approval::None), job.job(Approval::None).on_other_machine());
+    let source = || ValueSource::of(make_items(ITEM_COUNT, 2));
     let ends = tokio::join!(here.run(job.store(1), source()), there.run(job.store(2), source()));
     let applied = |end: &Result<RunReport, RunError>| end.as_ref().is_ok_and(|report| report.updated == 12);
     assert!(applied(&ends.0) != applied(&ends.1), "{ends:?}");
@@ -224,55 +234,62 @@ async fn of_two_runs_one_applies_an_approved_plan() {
             matches!(end, Err(RunError::LeaseHeld { .. } | RunError::Fenced { .. } | RunError::SheetChanged));
         assert!(applied(end) || is_refused, "{end:?}");
     }
-    assert_eq!((job.versions().await, job.held().await), (all(COUNT, 2), None));
+    assert_eq!((job.versions().await, job.held_plan().await), (repeat_version(ITEM_COUNT, 2), None));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_verdict_is_void_once_another_run_has_written() {
-    let job = HeldJob::new(0).await;
-    job.run(&items(COUNT, 2), Approval::None).await;
+    let job = ChangeLimitFixture::new(0).await;
+    job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
     let late = job.job(Approval::None);
     let (begins, begun) = oneshot::channel::<()>();
     let (ends, ended) = oneshot::channel::<()>();
     let other = async {
         begun.await.expect("the write arrives");
-        let applies = job.job(Approval::OfAll).elsewhere();
-        applies.run(job.store(7), Values::of(items(COUNT, 2))).await.expect("a run");
+        let applies = job.job(Approval::OfAll).on_other_machine();
+        applies.run(job.store(7), ValueSource::of(make_items(ITEM_COUNT, 2))).await.expect("a run");
         ends.send(()).expect("the write waits");
     };
     let waits = async move {
         let _ = begins.send(());
         let _ = ended.await;
     };
-    job.fixture.proxy.at_write(1, true, Box::pin(waits));
-    let (end, ()) = tokio::join!(late.run(job.store(late.seed), Values::of(items(COUNT, 2))), other);
+    job.fixture.proxy.edit_at_write(1, true, Box::pin(waits));
+    let (end, ()) = tokio::join!(late.run(job.store(late.seed), ValueSource::of(make_items(ITEM_COUNT, 2))), other);
     assert!(matches!(end, Err(RunError::Fenced { .. } | RunError::SheetChanged)), "{end:?}");
-    assert_eq!((job.versions().await, job.held().await), (all(COUNT, 2), None), "no stale plan is kept");
+    assert_eq!(
+        (job.versions().await, job.held_plan().await),
+        (repeat_version(ITEM_COUNT, 2), None),
+        "no stale plan is kept"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_of_an_approved_plan_stay_approved() {
-    let job = HeldJob::new(0).await;
-    let mut source = items(COUNT, 2);
+    let job = ChangeLimitFixture::new(0).await;
+    let mut source = make_items(ITEM_COUNT, 2);
     for item in &mut source[..5] {
         item["bad"] = json!("not now");
     }
     let code = job.run(&source, Approval::None).await.held.expect("it is held").code;
     let partial = job.run(&source, Approval::OfPlan(code)).await;
     assert_eq!((partial.run.status, partial.updated, partial.run.counts.failed), (RunStatus::Partial, 7, 5));
-    let left = job.held().await.expect("five are left");
-    assert_eq!((left.left.changes, left.is_approved, job.shown().await.as_str()), (5, true, "no"));
-    let rest = job.run(&items(COUNT, 2), Approval::None).await;
-    assert_eq!((rest.run.counts.recovered, job.versions().await, job.held().await), (5, all(COUNT, 2), None));
+    let left = job.held_plan().await.expect("five are left");
+    assert_eq!((left.left.changes, left.is_approved, job.held_cell().await.as_str()), (5, true, "no"));
+    let rest = job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
+    assert_eq!(
+        (rest.run.counts.recovered, job.versions().await, job.held_plan().await),
+        (5, repeat_version(ITEM_COUNT, 2), None)
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn corrected_records_of_exhausted_failures_are_changes() {
-    let job = HeldJob::new(0).await;
+    let job = ChangeLimitFixture::new(0).await;
     let run = async |approval: Approval, first: Value| {
         let mut job_of_run = job.job(approval);
         job_of_run.plan.max_attempts = 1;
-        let mut items = items(COUNT, 1);
+        let mut items = make_items(ITEM_COUNT, 1);
         for item in items.iter_mut().take(3) {
             item["v"] = "2".into();
             item.as_object_mut().expect("an object").extend(first.as_object().cloned().unwrap_or_default());
@@ -284,122 +301,50 @@ async fn corrected_records_of_exhausted_failures_are_changes() {
     assert_eq!((failed.run.counts.failed, failed.exhausted_failures), (3, 3));
     let held = run(Approval::None, json!({})).await;
     assert_eq!((held.run.status, held.updated), (RunStatus::Degraded, 0), "three rows would change, and two may");
-    assert_eq!(job.versions().await, all(COUNT, 1));
+    assert_eq!(job.versions().await, repeat_version(ITEM_COUNT, 1));
     assert_eq!(run(Approval::OfAll, json!({})).await.updated, 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_over_failures_leaves_the_held_plan_as_it_is() {
-    let job = HeldJob::new(0).await;
-    let held = job.run(&items(COUNT, 2), Approval::None).await.held.expect("it is held");
+    let job = ChangeLimitFixture::new(0).await;
+    let held = job.run(&make_items(ITEM_COUNT, 2), Approval::None).await.held.expect("it is held");
     let mut retry = job.job(Approval::None);
     retry.plan.scope = RunScope::FailuresOnly;
-    job.fixture.run_job(&retry, job.store(5), &items(COUNT, 2)).await.expect("a run");
-    assert_eq!(job.held().await.map(|plan| plan.code()), Some(held.code));
-    assert!(job.shown().await.starts_with("12 of 12 rows would change"));
+    job.fixture.run_job(&retry, job.store(5), &make_items(ITEM_COUNT, 2)).await.expect("a run");
+    assert_eq!(job.held_plan().await.map(|plan| plan.code()), Some(held.code));
+    assert!(job.held_cell().await.starts_with("12 of 12 rows would change"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_or_an_expectation_nothing_is_held() {
-    let job = HeldJob::new(0).await;
-    job.run(&items(COUNT, 2), Approval::None).await;
+    let job = ChangeLimitFixture::new(0).await;
+    job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
     let mut free = job.job(Approval::None);
     free.plan.hold.limit = None;
-    let report = job.fixture.run_job(&free, job.store(5), &items(COUNT, 2)).await.expect("a run");
-    assert_eq!((report.updated, job.held().await, job.shown().await.as_str()), (12, None, "no"));
+    let report = job.fixture.run_job(&free, job.store(5), &make_items(ITEM_COUNT, 2)).await.expect("a run");
+    assert_eq!((report.updated, job.held_plan().await, job.held_cell().await.as_str()), (12, None, "no"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_missed_expectation_is_named_before_anything_changes() {
-    let job = HeldJob::new(0).await;
+    let job = ChangeLimitFixture::new(0).await;
     let mut expecting = job.job(Approval::None);
     expecting.plan.hold.limit = None;
     let expectations = Expectations { read: CountRange::parse("5.."), ..Expectations::default() };
     expecting.plan.expectations = expectations.into();
-    let report = job.fixture.run_job(&expecting, job.store(5), &items(2, 2)).await.expect("a run");
+    let report = job.fixture.run_job(&expecting, job.store(5), &make_items(2, 2)).await.expect("a run");
     let held = report.held.expect("it is held");
     assert_eq!((held.changes, held.reasons), (2, vec!["read 2, expected at least 5".to_owned()]));
-    assert_eq!(job.versions().await, all(COUNT, 1));
+    assert_eq!(job.versions().await, repeat_version(ITEM_COUNT, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_held_run_writes_no_more_often_than_another() {
-    let job = HeldJob::new(0).await;
-    let held = job.run(&items(COUNT, 2), Approval::None).await;
+    let job = ChangeLimitFixture::new(0).await;
+    let held = job.run(&make_items(ITEM_COUNT, 2), Approval::None).await;
     let mut free = job.job(Approval::None);
     free.plan.hold.limit = None;
-    let same = job.fixture.run_job(&free, job.store(5), &items(COUNT, 1)).await.expect("a run");
+    let same = job.fixture.run_job(&free, job.store(5), &make_items(ITEM_COUNT, 1)).await.expect("a run");
     assert_eq!((held.writes, held.reads), (same.writes, same.reads));
-}
-
-/// A file that an exporter overwrites in place: the first readings show one content, later ones
-/// another, with the same keys.
-struct OverwrittenSource {
-    before: Values,
-    after: Values,
-    /// Readings that are left before it is overwritten.
-    readings: u32,
-}
-
-impl OverwrittenSource {
-    fn current(&mut self) -> &mut Values {
-        if self.readings > 0 { &mut self.before } else { &mut self.after }
-    }
-}
-
-impl Source for OverwrittenSource {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
-        self.current().next()
-    }
-
-    fn rewind(&mut self) -> Result<(), SourceError> {
-        self.readings = self.readings.saturating_sub(1);
-        self.current().rewind()
-    }
-
-    fn is_rereadable(&self) -> bool {
-        true
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        None
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_file_overwritten_after_the_forecast_changes_nothing_more() {
-    // The forecast finds one change, which is within the limit; then all rows of the file differ.
-    let job = HeldJob::new(0).await;
-    let mut before = items(COUNT, 1);
-    before[0] = json!({"id": "k0", "v": "2"});
-    let mut after = items(COUNT, 9);
-    after[0] = json!({"id": "k0", "v": "2"});
-    after.push(json!({"id": "new", "v": "1"}));
-    // The survey, and the forecast.
-    let source = OverwrittenSource { before: Values::of(before), after: Values::of(after.clone()), readings: 2 };
-    let run = job.job(Approval::None);
-    let ended = run.run_over(job.store(run.seed), Box::new(source)).await;
-    let Err(RunError::Source { error, report }) = ended else { panic!("{ended:?}") };
-    assert!(error.to_string().contains("it changed between two readings"), "{error}");
-    assert_eq!(report.updated, 1, "what the forecast saw");
-    let mut expected = all(COUNT, 1);
-    expected[0] = "2".into();
-    assert_eq!(job.versions().await, expected);
-    // The next run sees the file as it is now, and holds its changes.
-    let held = job.run(&after, Approval::None).await;
-    assert_eq!((held.run.status, held.updated, held.rows), (RunStatus::Degraded, 0, 1));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_approval_covers_only_the_contents_that_were_shown() {
-    let job = HeldJob::new(0).await;
-    let shown = job.run(&items(COUNT, 2), Approval::None).await.held.expect("it is held").code;
-    let (before, after) = (Values::of(items(COUNT, 2)), Values::of(items(COUNT, 3)));
-    let source = OverwrittenSource { before, after, readings: 2 };
-    let run = job.job(Approval::OfPlan(shown));
-    let ended = run.run_over(job.store(run.seed), Box::new(source)).await;
-    assert!(matches!(ended, Err(RunError::Source { .. })), "{ended:?}");
-    assert_eq!(job.versions().await, all(COUNT, 1));
-    // The approved changes may still come.
-    assert_eq!(job.run(&items(COUNT, 2), Approval::None).await.updated, COUNT as u64);
 }

@@ -11,14 +11,14 @@ const MARKS: [&str; 3] = ["///", "//!", "//"];
 
 /// Each sentence that is too long: its line and what to do.
 pub fn long_comments(text: &str) -> Vec<(usize, String)> {
-    let found = long_sentences(&comments(&names_and_comments(text))).into_iter();
+    let found = long_sentences(&extract_comments(&names_and_comments(text))).into_iter();
     let what = |words: usize, start: &str| format!("a sentence of {words} words: make two of \"{start} …\"");
     found.map(|sentence| (sentence.line, what(sentence.words, &sentence.start))).collect()
 }
 
 /// Returns the text of the comments, line for line. What is not a comment becomes a blank line, which
 /// ends a sentence.
-fn comments(text: &str) -> String {
+fn extract_comments(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.lines().map(str::trim_start) {
         let comment = MARKS.iter().find_map(|mark| line.strip_prefix(mark));

@@ -1,7 +1,7 @@
 //! The rule on names of functions: a verb says what the function does, mostly with its object.
 //!
-//! In scope: functions outside of types, in production code, whose name is
-//! one word. It is neither a participle (`padded`) nor one of the nouns and adverbs of a
+//! In scope: functions outside of types, in production code and in tests, whose
+//! name is one word. It is neither a participle (`padded`) nor one of the nouns and adverbs of a
 //! list. Out of scope: methods, where a noun reads a property of a value, and longer names.
 
 use crate::strip::is_word;

@@ -29,8 +29,8 @@ pub fn dangling_references(path: &str, text: &str, files: &Files) -> Vec<(usize,
         let Some((_, comment)) = line.split_once("//") else { continue };
         for name in comment.split('`').skip(1).step_by(2).filter(|name| is_path(name)) {
             let parts: Vec<&str> = name.split("::").collect();
-            let ways = ways(&parts, member, files);
-            if !ways.is_empty() && !ways.iter().any(|way| leads_somewhere(way, files)) {
+            let possible_paths = possible_paths(&parts, member, files);
+            if !possible_paths.is_empty() && !possible_paths.iter().any(|way| leads_somewhere(way, files)) {
                 found.push((at + 1, format!("`{name}` names nothing that exists")));
             }
         }
@@ -73,7 +73,7 @@ fn is_module_name(name: &str) -> bool {
 /// or its folders. Where a path below a top module leads is checked elsewhere.
 fn is_module(name: &str, path: &str, member: Option<&str>, files: &Files) -> bool {
     let parts: Vec<&str> = name.split("::").filter(|part| *part != "crate").collect();
-    if parts.len() > 1 && !ways(&parts, member, files).is_empty() {
+    if parts.len() > 1 && !possible_paths(&parts, member, files).is_empty() {
         return true;
     }
     let folders: Vec<&str> = path.trim_end_matches(".rs").split('/').collect();
@@ -98,7 +98,7 @@ fn is_path(name: &str) -> bool {
 }
 
 /// The paths below the root of the sources that may be meant; none if the first part is not a top module.
-fn ways(parts: &[&str], member: Option<&str>, files: &Files) -> Vec<Vec<String>> {
+fn possible_paths(parts: &[&str], member: Option<&str>, files: &Files) -> Vec<Vec<String>> {
     let whole = |base: &str, rest: &[&str]| -> Vec<String> {
         base.split('/').filter(|part| !part.is_empty()).chain(rest.iter().copied()).map(str::to_owned).collect()
     };

@@ -6,13 +6,13 @@
 
 /// `text` without comments, insides of strings and characters, and items under `#[cfg(test)]`.
 pub fn production_code(text: &str) -> String {
-    without_tests(&blanked(text, false))
+    without_tests(&blank_text(text, false))
 }
 
 /// `text` without comments and test items, strings kept: for words that must not even be in a
 /// string.
 pub fn production_code_and_strings(text: &str) -> String {
-    without_tests(&blanked(text, true))
+    without_tests(&blank_text(text, true))
 }
 
 /// `text` without the insides of strings: names and comments are left, those of tests too.
@@ -69,7 +69,7 @@ fn without_escapes(literal: &str) -> String {
 }
 
 /// Blanks comments and, unless `keep_strings`, what is between quotes.
-fn blanked(text: &str, keep_strings: bool) -> String {
+fn blank_text(text: &str, keep_strings: bool) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;

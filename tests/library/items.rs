@@ -22,20 +22,20 @@ const ENGINE: &[(&str, &str)] = &[
 
 /// Returns the list, one item a line, in the order of names.
 pub fn public_items(root: &Path) -> String {
-    let facade = parse(root, "src/job.rs");
+    let facade = parse_file(root, "src/job.rs");
     let mut exported = BTreeMap::new();
     for item in &facade.items {
         if let Item::Use(used) = item
             && matches!(used.vis, Visibility::Public(_))
         {
-            add_names(&used.tree, Vec::new(), &mut exported);
+            collect_names(&used.tree, Vec::new(), &mut exported);
         }
     }
     let mut lines = Vec::new();
     for (name, module) in &exported {
         let files =
             if module.first().is_some_and(|first| first == "crate") { vec![file_of(module)] } else { own_files(root) };
-        let found: Vec<String> = files.iter().flat_map(|file| lines_of(name, &parse(root, file))).collect();
+        let found: Vec<String> = files.iter().flat_map(|file| list_lines(name, &parse_file(root, file))).collect();
         assert!(!found.is_empty(), "{name} was not found");
         lines.extend(found);
     }
@@ -44,18 +44,18 @@ pub fn public_items(root: &Path) -> String {
     lines.join("\n") + "\n"
 }
 
-fn parse(root: &Path, file: &str) -> syn::File {
+fn parse_file(root: &Path, file: &str) -> syn::File {
     let text = fs::read_to_string(root.join(file)).expect("a source file of the library");
     syn::parse_file(&text).expect("it is Rust")
 }
 
-fn add_names(tree: &UseTree, mut path: Vec<String>, names: &mut BTreeMap<String, Vec<String>>) {
+fn collect_names(tree: &UseTree, mut path: Vec<String>, names: &mut BTreeMap<String, Vec<String>>) {
     match tree {
         UseTree::Path(part) => {
             path.push(part.ident.to_string());
-            add_names(&part.tree, path, names);
+            collect_names(&part.tree, path, names);
         }
-        UseTree::Group(group) => group.items.iter().for_each(|tree| add_names(tree, path.clone(), names)),
+        UseTree::Group(group) => group.items.iter().for_each(|tree| collect_names(tree, path.clone(), names)),
         UseTree::Name(name) => drop(names.insert(name.ident.to_string(), path)),
         UseTree::Rename(_) | UseTree::Glob(_) => unreachable!("the library exports each name as it is"),
     }
@@ -85,24 +85,24 @@ fn is_public(visibility: &Visibility) -> bool {
 }
 
 /// Returns the lines about a name in the file that defines it.
-fn lines_of(name: &str, file: &syn::File) -> Vec<String> {
+fn list_lines(name: &str, file: &syn::File) -> Vec<String> {
     let mut lines = Vec::new();
     for item in &file.items {
         match item {
             Item::Struct(one) if one.ident == name => {
                 lines.push(format!("struct {name}{}", open_ended(&one.attrs)));
-                lines.extend(fields(name, &one.fields));
+                lines.extend(list_fields(name, &one.fields));
             }
             Item::Enum(one) if one.ident == name => {
                 lines.push(format!("enum {name}{}", open_ended(&one.attrs)));
                 for variant in &one.variants {
-                    lines.push(format!("{name}::{}{}", variant.ident, shape(&variant.fields)));
+                    lines.push(format!("{name}::{}{}", variant.ident, describe_item(&variant.fields)));
                 }
             }
-            Item::Fn(one) if one.sig.ident == name => lines.push(words(&one.sig)),
-            Item::Impl(one) if words(&one.self_ty).split([' ', '<']).next() == Some(name) => {
+            Item::Fn(one) if one.sig.ident == name => lines.push(join_tokens(&one.sig)),
+            Item::Impl(one) if join_tokens(&one.self_ty).split([' ', '<']).next() == Some(name) => {
                 if let Some((_, of, _)) = &one.trait_ {
-                    lines.push(format!("impl {} for {}", words(of), words(&one.self_ty)));
+                    lines.push(format!("impl {} for {}", join_tokens(of), join_tokens(&one.self_ty)));
                     continue;
                 }
                 for item in &one.items {
@@ -110,7 +110,7 @@ fn lines_of(name: &str, file: &syn::File) -> Vec<String> {
                         && is_public(&method.vis)
                         && !is_hidden(&method.attrs)
                     {
-                        lines.push(format!("{name}::{}", words(&method.sig)));
+                        lines.push(format!("{name}::{}", join_tokens(&method.sig)));
                     }
                 }
             }
@@ -124,15 +124,15 @@ fn open_ended(attributes: &[syn::Attribute]) -> &'static str {
     if attributes.iter().any(|one| one.path().is_ident("non_exhaustive")) { " (may grow)" } else { "" }
 }
 
-fn fields(name: &str, fields: &Fields) -> Vec<String> {
+fn list_fields(name: &str, fields: &Fields) -> Vec<String> {
     let public = fields.iter().filter(|field| is_public(&field.vis));
-    public.filter_map(|field| Some(format!("{name}.{}: {}", field.ident.as_ref()?, words(&field.ty)))).collect()
+    public.filter_map(|field| Some(format!("{name}.{}: {}", field.ident.as_ref()?, join_tokens(&field.ty)))).collect()
 }
 
-fn shape(fields: &Fields) -> String {
+fn describe_item(fields: &Fields) -> String {
     let named = |field: &syn::Field| match &field.ident {
-        Some(ident) => format!("{ident}: {}", words(&field.ty)),
-        None => words(&field.ty),
+        Some(ident) => format!("{ident}: {}", join_tokens(&field.ty)),
+        None => join_tokens(&field.ty),
     };
     let all: Vec<String> = fields.iter().map(named).collect();
     match fields {
@@ -143,7 +143,7 @@ fn shape(fields: &Fields) -> String {
 }
 
 /// Returns the words of a syntax tree, with the blanks that people write.
-fn words(tree: &impl ToTokens) -> String {
+fn join_tokens(tree: &impl ToTokens) -> String {
     let mut text = tree.to_token_stream().to_string();
     for (from, to) in [
         (" :: ", "::"),

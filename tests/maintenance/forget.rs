@@ -17,8 +17,8 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::EmulatorProxy;
-use crate::support::{Job, Values};
+use crate::emulator_proxy::proxy::EmulatorProxy;
+use crate::test_job::{TestJob, ValueSource};
 
 /// A job some of whose keys are revoked.
 struct RevokeFixture {
@@ -38,27 +38,28 @@ impl RevokeFixture {
     }
 
     fn store(&self, seed: u64) -> SheetsStore {
-        let again =
+        let policy =
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.proxy.sheets(seed));
-        SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock)).with_mode(self.mode, again)
+        SheetsStore::new(sheets, EmulatorProxy::spreadsheet_id(), "j", "Data", Arc::clone(&self.clock))
+            .with_mode(self.mode, policy)
     }
 
     async fn run(&self, items: &[Value], prepared: Option<PreparedChanges>) -> Result<RunReport, RunError> {
-        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| Ok(vec![value.clone()]));
+        let mut job = TestJob::new(Arc::clone(&self.clock)).with_step(|value, _| Ok(vec![value.clone()]));
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, 3);
         if prepared.is_some() {
             job.plan.scope = RunScope::None;
         }
         job.prepared = prepared;
-        let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await;
+        let report = job.run(self.store(job.seed), ValueSource::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
         report
     }
 
     /// Revokes these keys as of now.
-    async fn forget(&self, keys: &[&str]) -> PreparedChanges {
+    async fn prepare_revocation(&self, keys: &[&str]) -> PreparedChanges {
         let snapshot = self.store(7).load().await.expect("a load").snapshot.expect("it has run");
         let forgotten =
             |key: &&str| ItemResult::Revoked { key: Key::new(*key).expect("a key"), version: Version("1".into()) };
@@ -70,7 +71,7 @@ impl RevokeFixture {
     }
 }
 
-fn items(notes: &str) -> Vec<Value> {
+fn make_items(notes: &str) -> Vec<Value> {
     ["a", "b", "c", "d", "e"].map(|id| json!({"id": id, "v": "1", "note": notes})).to_vec()
 }
 
@@ -78,11 +79,11 @@ fn items(notes: &str) -> Vec<Value> {
 async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
         let fixture = RevokeFixture::new(mode);
-        fixture.run(&items("first"), None).await.expect("a run");
-        let prepared = fixture.forget(&["b", "d"]).await;
+        fixture.run(&make_items("first"), None).await.expect("a run");
+        let prepared = fixture.prepare_revocation(&["b", "d"]).await;
         fixture.run(&[], Some(prepared)).await.expect("a run");
-        fixture.proxy.sort_upside_down("Processed j").await;
-        let report = fixture.run(&items("second"), None).await.expect("a run");
+        fixture.proxy.reverse_rows("Processed j").await;
+        let report = fixture.run(&make_items("second"), None).await.expect("a run");
         assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 3), "{mode:?}");
         let ids = fixture.column("Data", "id").await;
         match mode {
@@ -92,7 +93,7 @@ async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
                 assert_eq!(fixture.column("Data", "note").await, ["first", "second", "first", "second", "first"]);
             }
         }
-        let report = fixture.run(&items("third"), None).await.expect("a run");
+        let report = fixture.run(&make_items("third"), None).await.expect("a run");
         assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 5), "{mode:?}");
     }
 }
@@ -100,12 +101,12 @@ async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
 #[tokio::test(start_paused = true)]
 async fn what_was_worked_out_from_an_older_sheet_is_not_done() {
     let fixture = RevokeFixture::new(WriteMode::Append);
-    fixture.run(&items("first"), None).await.expect("a run");
-    let prepared = fixture.forget(&["b"]).await;
-    fixture.run(&items("first"), None).await.expect("another run goes between");
+    fixture.run(&make_items("first"), None).await.expect("a run");
+    let prepared = fixture.prepare_revocation(&["b"]).await;
+    fixture.run(&make_items("first"), None).await.expect("another run goes between");
     let error = fixture.run(&[], Some(prepared)).await.expect_err("the sheet has moved on");
     assert!(matches!(error, RunError::SheetChanged), "{error}");
-    assert_eq!(fixture.run(&items("first"), None).await.expect("a run").run.counts.new, 0);
+    assert_eq!(fixture.run(&make_items("first"), None).await.expect("a run").run.counts.new, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,8 +115,8 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
     {
         for skip in 0..4 {
             let fixture = RevokeFixture::new(WriteMode::Append);
-            fixture.run(&items("first"), None).await.expect("a run");
-            let prepared = fixture.forget(&["a", "b", "c", "d", "e"]).await;
+            fixture.run(&make_items("first"), None).await.expect("a run");
+            let prepared = fixture.prepare_revocation(&["a", "b", "c", "d", "e"]).await;
             let spec = format!("on=writes,skip={skip},{fault}");
             fixture.proxy.emulator.set_faults(vec![spec.parse().expect("a fault")]);
             let _doubtful = fixture.run(&[], Some(prepared)).await;
@@ -123,7 +124,7 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
             fixture.proxy.emulator.set_faults(Vec::new());
             let done = fixture.column("Processed j", "state").await;
             let forgotten = done.iter().filter(|state| *state == "forgotten").count();
-            let report = fixture.run(&items("second"), None).await.expect("a run");
+            let report = fixture.run(&make_items("second"), None).await.expect("a run");
             assert_eq!(report.run.counts.new, forgotten as u64, "{spec}");
             assert_eq!(fixture.column("Data", "id").await.len(), 5 + forgotten);
         }

@@ -5,8 +5,9 @@
 //! is merely unknown: whether a deleted tab removes its named ranges. Out of scope: which runner
 //! sends what.
 
-use sheetkeep::ledger::commit::changes::{CommitKind, CommitPart};
+use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, ItemResult};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
+use sheetkeep::ledger::items::item::Output;
 use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::Fence;
@@ -28,15 +29,15 @@ const PROCESSED: i32 = 2_000_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Behaviour {
     /// A missing named range refuses the batch; otherwise the request is ignored.
-    pub refuses: bool,
+    pub refuses_missing_name: bool,
     /// Names, ids and titles freed earlier in the same batch still count as taken.
-    pub snapshot: bool,
+    pub validates_before_batch: bool,
     /// The named range gets the id that the caller chose; otherwise one of the service's own.
-    pub honours: bool,
+    pub honours_ids: bool,
     /// Deleting a tab deletes its named ranges.
-    pub cascades: bool,
+    pub deletes_names_with_tab: bool,
     /// Not a behaviour but a mutation: guard requests do nothing instead of refusing.
-    pub toothless: bool,
+    pub ignores_guard: bool,
 }
 
 impl Behaviour {
@@ -46,24 +47,24 @@ impl Behaviour {
         let bit = |n: u8, at: u8| n >> at & 1 == 1;
         (0..8)
             .map(|n| Self {
-                refuses: !bit(n, 2),
-                snapshot: bit(n, 1),
-                honours: !bit(n, 0),
-                cascades: false,
-                toothless: false,
+                refuses_missing_name: !bit(n, 2),
+                validates_before_batch: bit(n, 1),
+                honours_ids: !bit(n, 0),
+                deletes_names_with_tab: false,
+                ignores_guard: false,
             })
             .collect()
     }
 
     /// Describes the behaviour.
-    pub fn words(self) -> String {
+    pub fn describe(self) -> String {
         let pick = |yes, a: &'static str, b: &'static str| if yes { a } else { b };
         format!(
             "{}/{}/{}{}",
-            pick(self.refuses, "refused", "ignored"),
-            pick(self.snapshot, "snapshot", "sequential"),
-            pick(self.honours, "own ids", "other ids"),
-            pick(self.cascades, "/names go with tabs", ""),
+            pick(self.refuses_missing_name, "refused", "ignored"),
+            pick(self.validates_before_batch, "snapshot", "sequential"),
+            pick(self.honours_ids, "own ids", "other ids"),
+            pick(self.deletes_names_with_tab, "/names go with tabs", ""),
         )
     }
 }
@@ -77,7 +78,7 @@ pub fn run_name(writer: Writer) -> String {
 }
 
 /// Returns the nth key of the model.
-pub fn key(n: u8) -> Key {
+pub fn make_key(n: u8) -> Key {
     Key::new(["A", "B"][usize::from(n)]).expect("a valid key")
 }
 
@@ -125,7 +126,7 @@ pub struct Batch {
 
 impl Sheet {
     /// Returns the head marker, as the real code reads it.
-    pub fn sight(&self) -> (HeadStatus, Option<StateLocation>) {
+    pub fn find_head(&self) -> (HeadStatus, Option<StateLocation>) {
         let names: Vec<_> = self.names.iter().map(|(name, _)| name.clone()).collect();
         head_guard::find_head(JOB, &self.tabs, &names)
     }
@@ -136,12 +137,12 @@ impl Sheet {
     }
 
     /// Returns count and sum over Processed.
-    pub fn tally(&self) -> RowChecksum {
-        let mut tally = RowChecksum::default();
+    pub fn checksum(&self) -> RowChecksum {
+        let mut checksum = RowChecksum::default();
         for (_, _, mark) in &self.processed {
-            tally.add_hash(*mark);
+            checksum.add_hash(*mark);
         }
-        tally
+        checksum
     }
 
     /// Returns the keys with at least one row, one bit each.
@@ -154,10 +155,10 @@ impl Sheet {
     }
 
     /// Returns the sheet after a batch, or the part that was refused.
-    pub fn after(&self, batch: &Batch, how: Behaviour) -> Result<Self, CommitPart> {
+    pub fn after(&self, batch: &Batch, behaviour: Behaviour) -> Result<Self, CommitPart> {
         let mut next = self.clone();
         for op in &batch.ops {
-            next.apply(op, batch, self, how).map_err(|()| match op {
+            next.apply(op, batch, self, behaviour).map_err(|()| match op {
                 BatchStep::MakeTabs => CommitPart::Layout,
                 BatchStep::Changes => CommitPart::Content,
                 _ => CommitPart::Guard,
@@ -168,56 +169,58 @@ impl Sheet {
 
     /// Returns whether a batch needs what is gone for good. That is its old state tab, its old
     /// named range, or a job that does not exist yet.
-    pub fn never_takes(&self, batch: &Batch, how: Behaviour) -> bool {
+    pub fn can_never_apply(&self, batch: &Batch, behaviour: Behaviour) -> bool {
         let moves = batch.ops.iter().any(|op| matches!(op, BatchStep::AddStateTab { .. }));
         batch.ops.iter().any(|op| match op {
             BatchStep::AssertTab { tab } => !self.has_tab(*tab),
             BatchStep::WriteState { tab } => !moves && !self.has_tab(*tab),
-            BatchStep::DeleteRange { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
+            BatchStep::DeleteRange { id } => {
+                behaviour.refuses_missing_name && !self.names.iter().any(|(seen, _)| seen.id == *id)
+            }
             BatchStep::MakeTabs => self.has_tab(PROCESSED),
             _ => false,
         })
     }
 
-    fn apply(&mut self, op: &BatchStep, batch: &Batch, before: &Self, how: Behaviour) -> Result<(), ()> {
+    fn apply(&mut self, op: &BatchStep, batch: &Batch, before: &Self, behaviour: Behaviour) -> Result<(), ()> {
         let taken_name = |sheet: &Self, name: &str| sheet.names.iter().any(|(seen, _)| seen.name == name);
         let taken_tab = |sheet: &Self, id: i32, title: &str| sheet.tabs.iter().any(|t| t.id == id || t.title == title);
         match op {
             BatchStep::DeleteRange { id } => {
                 let there = self.names.iter().any(|(seen, _)| seen.id == *id);
                 self.names.retain(|(seen, _)| seen.id != *id);
-                check(there || !how.refuses || how.toothless)
+                require(there || !behaviour.refuses_missing_name || behaviour.ignores_guard)
             }
             BatchStep::AddRange { id, name, tab } => {
-                if how.toothless {
+                if behaviour.ignores_guard {
                     self.names.retain(|(seen, _)| seen.name != *name);
                 }
-                check(!taken_name(self, name))?;
-                check(!how.snapshot || !taken_name(before, name))?;
-                check(self.has_tab(*tab))?;
-                let id = if how.honours { id.clone() } else { format!("s{id}") };
+                require(!taken_name(self, name))?;
+                require(!behaviour.validates_before_batch || !taken_name(before, name))?;
+                require(self.has_tab(*tab))?;
+                let id = if behaviour.honours_ids { id.clone() } else { format!("s{id}") };
                 self.names.push((ListedRange { id, name: name.clone() }, *tab));
                 Ok(())
             }
-            BatchStep::AssertTab { tab } => check(self.has_tab(*tab) || how.toothless),
+            BatchStep::AssertTab { tab } => require(self.has_tab(*tab) || behaviour.ignores_guard),
             BatchStep::AddStateTab { tab, title } => {
-                check(!taken_tab(self, *tab, title))?;
-                check(!how.snapshot || !taken_tab(before, *tab, title))?;
+                require(!taken_tab(self, *tab, title))?;
+                require(!behaviour.validates_before_batch || !taken_tab(before, *tab, title))?;
                 self.add_tab(*tab, title);
                 Ok(())
             }
             BatchStep::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
             BatchStep::MakeTabs => {
                 let title = name_processed_tab(JOB);
-                check(!taken_tab(self, PROCESSED, &title))?;
+                require(!taken_tab(self, PROCESSED, &title))?;
                 self.add_tab(PROCESSED, &title);
                 self.inits += 1;
                 Ok(())
             }
             BatchStep::Changes => self.append(&batch.draft),
             BatchStep::DeleteStateTab { tab } => {
-                check(self.has_tab(*tab) || how.toothless)?;
-                self.drop_tab(*tab, how);
+                require(self.has_tab(*tab) || behaviour.ignores_guard)?;
+                self.drop_tab(*tab, behaviour);
                 Ok(())
             }
         }
@@ -228,27 +231,27 @@ impl Sheet {
         self.tabs.sort_by_key(|tab| tab.id);
     }
 
-    fn drop_tab(&mut self, id: i32, how: Behaviour) {
+    fn drop_tab(&mut self, id: i32, behaviour: Behaviour) {
         self.tabs.retain(|tab| tab.id != id);
         self.cells.retain(|(tab, _)| *tab != id);
-        if how.cascades {
+        if behaviour.deletes_names_with_tab {
             self.names.retain(|(_, tab)| *tab != id);
         }
     }
 
     fn write(&mut self, tab: i32, state: &State, proof: GuardSupport) -> Result<(), ()> {
-        check(self.has_tab(tab))?;
+        require(self.has_tab(tab))?;
         self.cells.retain(|(id, _)| *id != tab);
         self.cells.push((tab, Cell { state: state.clone(), proof }));
         Ok(())
     }
 
     fn append(&mut self, draft: &Draft) -> Result<(), ()> {
-        check(self.has_tab(PROCESSED))?;
+        require(self.has_tab(PROCESSED))?;
         for one in (0..2).filter(|one| draft.keys >> one & 1 == 1) {
             let order = RowOrder { commit: draft.to.commit, turn: 0, term: draft.state.lease.fence };
             let run = run_cell(&run_name(draft.writer), Some(order));
-            let mark = RowChecksum::hash_row(&encode_processed_row(&key(one), &Version::default(), DONE, &run));
+            let mark = RowChecksum::hash_row(&encode_processed_row(&make_key(one), &Version::default(), DONE, &run));
             self.processed.push((one, draft.writer, mark));
             self.rows.push((one, draft.writer));
         }
@@ -258,31 +261,31 @@ impl Sheet {
     }
 
     /// Writes the proof's conclusion beside the state if its tab still exists.
-    pub fn noted(&self, tab: i32, proof: GuardSupport) -> Option<Self> {
+    pub fn with_proof(&self, tab: i32, proof: GuardSupport) -> Option<Self> {
         let mut next = self.clone();
         next.cells.iter_mut().find(|(id, _)| *id == tab)?.1.proof = proof;
         Some(next)
     }
 
     /// A user deletes the job's named range.
-    pub fn without_name(&self) -> Option<Self> {
+    pub fn delete_name(&self) -> Option<Self> {
         let mut next = self.clone();
         next.names.clear();
-        next.deleted |= self.sight().1.is_some_and(|place| place.guard_kind == GuardKind::Name);
+        next.deleted |= self.find_head().1.is_some_and(|location| location.guard_kind == GuardKind::Name);
         (next.names != self.names).then_some(next)
     }
 
     /// A user deletes the state tab.
-    pub fn without_state(&self, how: Behaviour) -> Option<Self> {
-        let place = self.sight().1?;
+    pub fn delete_state(&self, behaviour: Behaviour) -> Option<Self> {
+        let location = self.find_head().1?;
         let mut next = self.clone();
-        next.drop_tab(place.tab, how);
+        next.drop_tab(location.tab, behaviour);
         next.deleted = true;
         Some(next)
     }
 
     /// Returns what is wrong with this sheet by itself.
-    pub fn fault(&self) -> Option<&'static str> {
+    pub fn find_fault(&self) -> Option<&'static str> {
         let twice = |key: u8| self.rows.iter().filter(|(of, _)| *of == key).count() > 1;
         if twice(0) || twice(1) {
             return Some("a key has two rows");
@@ -293,19 +296,19 @@ impl Sheet {
         if self.inits > 1 {
             return Some("initialised twice");
         }
-        match self.sight() {
+        match self.find_head() {
             (HeadStatus::NotInitialized, _) if self.inits == 0 => None,
-            (HeadStatus::At { head, fence }, Some(place)) => self.lies(head, fence, &place),
+            (HeadStatus::At { head, fence }, Some(location)) => self.find_state_fault(head, fence, &location),
             _ if self.deleted => None,
             _ => Some("the head is absent and no person deleted it"),
         }
     }
 
-    fn lies(&self, head: HeadId, fence: Fence, place: &StateLocation) -> Option<&'static str> {
-        let Some(cell) = self.cell(place.tab) else { return Some("the head's tab has no state") };
+    fn find_state_fault(&self, head: HeadId, fence: Fence, location: &StateLocation) -> Option<&'static str> {
+        let Some(cell) = self.cell(location.tab) else { return Some("the head's tab has no state") };
         let state = &cell.state;
         (state.head != Some(head)).then_some("the state names another head").or_else(|| {
-            (state.lease.fence != fence || state.processed != self.tally())
+            (state.lease.fence != fence || state.processed != self.checksum())
                 .then_some("the state has another fence, count or sum")
         })
     }
@@ -316,15 +319,34 @@ impl Sheet {
             return Some("a new initialisation after a person's deletion");
         }
         if let ((HeadStatus::At { head: old, fence: low }, _), (HeadStatus::At { head, fence }, _)) =
-            (before.sight(), self.sight())
+            (before.find_head(), self.find_head())
             && (fence < low || head.commit < old.commit)
         {
             return Some("the fence or the commit's number went down");
         }
-        self.fault()
+        self.find_fault()
     }
 }
 
-fn check(fine: bool) -> Result<(), ()> {
-    if fine { Ok(()) } else { Err(()) }
+fn require(is_met: bool) -> Result<(), ()> {
+    if is_met { Ok(()) } else { Err(()) }
+}
+
+/// Makes the changes that settle these keys, one bit each.
+pub fn make_changes(keys: u8) -> Changes {
+    let one = |key| ItemResult::Done {
+        key,
+        version: Version::default(),
+        may_have_rows: false,
+        output: Output::default(),
+        closes: None,
+    };
+    let settled = (0..2).filter(|n| keys >> n & 1 == 1).map(|n| one(make_key(n))).collect();
+    Changes { settled, ..Changes::default() }
+}
+
+/// Makes the commit of a draft, as the real code takes it.
+pub fn make_commit(draft: &Draft) -> Commit {
+    let Draft { from, to, kind, .. } = *draft;
+    Commit { from, to, kind, run: String::new(), state: draft.state.clone(), changes: make_changes(draft.keys) }
 }

@@ -5,59 +5,23 @@
 //! the service; and each mutation of it. Out of scope: when a step happens, and what the network
 //! does with it (`explore`).
 
-use std::collections::HashMap;
-
-use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart, CommitResult, ItemResult};
+use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitResult};
 use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason, NextAction};
 use sheetkeep::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::items::item::Output;
 use sheetkeep::ledger::items::key::Version;
-use sheetkeep::ledger::items::write_mode::ReprocessPolicy;
-use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::{Holder, LeaseStatus};
-use sheetkeep::ledger::processed::processed_index::ProcessedIndex;
-use sheetkeep::ledger::processed::processed_set::ProcessedSet;
 use sheetkeep::ledger::runs::run::{Run, Trigger};
-use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
+use sheetkeep::ledger::state::snapshot::State;
 use sheetkeep::store::guard::guard_kind::GuardSupport;
 use sheetkeep::store::guard::guard_probe::{self, GuardProbeResult};
 use sheetkeep::store::guard::head_guard::{self, BatchStep, StateLocation};
 use sheetkeep::store::guard::strategy::GuardStrategy;
 use sheetkeep::time::Timestamp;
 
-use crate::service::{Batch, Draft, JOB, Sheet, Writer, key, run_name};
-
-/// A deliberate error, each of which must lead to a doubled or lost key, or to another broken
-/// invariant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Mutation {
-    NoGuard,
-    NameNotAdded,
-    NameUnproved,
-    HeadAfterData,
-    HeadNotCompared,
-    TallyNotCompared,
-    IdTwice,
-    ForgetfulRedraft,
-    InitOnMissing,
-}
-
-/// The configuration that all runners of one exploration share.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    pub mutation: Option<Mutation>,
-    /// The keys that the source yields, one bit each.
-    pub keys: u8,
-    /// Whether the first commit of a job already carries a key.
-    pub init_carries: bool,
-}
-
-impl Rules {
-    fn is(self, mutation: Mutation) -> bool {
-        self.mutation == Some(mutation)
-    }
-}
+use crate::loads::{LoadedJob, LoadedSheet, load_sheet, make_snapshot};
+use crate::mutations::{Mutation, Rules};
+use crate::service::{Batch, Draft, JOB, Sheet, Writer, make_changes, make_commit, make_key, run_name};
 
 /// What a runner remembers while it works.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -67,17 +31,17 @@ pub struct Session {
     /// Drafts with items from the current head whose responses were lost until their items were
     /// suspected.
     suspected: Vec<Draft>,
-    pub place: Option<StateLocation>,
+    pub location: Option<StateLocation>,
     guard_strategy: GuardStrategy,
 }
 
 /// The current commit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Work {
+pub struct CurrentCommit {
     pub draft: Draft,
-    settling: CommitMachine,
+    commit_machine: CommitMachine,
     /// A send was not executed; a run may then end without a result.
-    pub turned_away: bool,
+    pub was_not_executed: bool,
 }
 
 /// What a runner waits for.
@@ -85,15 +49,15 @@ pub struct Work {
 pub enum Stage {
     Load,
     /// A read of its own new location, for the proof.
-    Sight(Box<Session>),
+    ReadOwnHead(Box<Session>),
     ProbeName(Box<Session>),
     ProbeTab(Box<Session>, bool),
-    Send(Box<Session>, Box<Work>),
-    Look(Box<Session>, Box<Work>),
+    Send(Box<Session>, Box<CurrentCommit>),
+    ReadHead(Box<Session>, Box<CurrentCommit>),
     Reload(Box<Session>),
     /// Only a mutant reads here: for any head to draft its old content on.
-    Forget(Box<Session>, Box<Work>),
-    Won,
+    RedraftOnAnyHead(Box<Session>, Box<CurrentCommit>),
+    Finished,
     Stopped(&'static str),
 }
 
@@ -104,7 +68,7 @@ pub struct Runner {
     pub life: u8,
     drafts: u8,
     /// Keys that it considers processed, one bit each.
-    pub sure: u8,
+    pub done_keys: u8,
     pub stage: Stage,
 }
 
@@ -118,46 +82,34 @@ pub enum Input<'a> {
         keys: &'a Sheet,
     },
     Replied(&'a CommitResult),
-    Sighted(&'a Sheet),
+    HeadRead(&'a Sheet),
     /// Whether the probe was refused.
     Probed(bool),
 }
 
 /// The runner after a step, and the proof's conclusion if it wrote one beside the state in this
 /// tab.
-pub type Stepped = (Runner, Option<(i32, GuardSupport)>);
+pub type StepResult = (Runner, Option<(i32, GuardSupport)>);
 
 const TTL_MS: u64 = 300_000;
 const AFTER_EVERY_LEASE: Timestamp = Timestamp(1_000_000_000);
 
-struct Whole {
-    snapshot: Snapshot,
-    place: StateLocation,
-    proof: GuardSupport,
-}
-
-enum Load {
-    NewSpreadsheet,
-    Missing,
-    Whole(Box<Whole>),
-}
-
 impl Runner {
     /// Creates a runner that has not begun.
     pub fn new(who: u8, life: u8) -> Self {
-        Self { who, life, drafts: 0, sure: 0, stage: Stage::Load }
+        Self { who, life, drafts: 0, done_keys: 0, stage: Stage::Load }
     }
 
     fn writer(&self) -> Writer {
         (self.who, self.life)
     }
 
-    fn me(&self) -> Holder {
+    fn holder(&self) -> Holder {
         Holder { installation: self.who.to_string(), run: run_name(self.writer()), host: String::new(), process: None }
     }
 
     fn nonce(&self, rules: Rules) -> u64 {
-        if rules.is(Mutation::IdTwice) {
+        if rules.has_mutation(Mutation::IdTwice) {
             return 7;
         }
         u64::from(self.who) * 1_000 + u64::from(self.life) * 100 + u64::from(self.drafts) + 1
@@ -165,16 +117,16 @@ impl Runner {
 
     /// Returns the batch that a sending runner sends.
     pub fn batch(&self, rules: Rules) -> Option<Batch> {
-        let Stage::Send(session, work) = &self.stage else { return None };
-        let draft = work.draft.clone();
-        let commit = commit_of(&draft);
+        let Stage::Send(session, current) = &self.stage else { return None };
+        let draft = current.draft.clone();
+        let commit = make_commit(&draft);
         let mut guard_strategy = session.guard_strategy.clone();
         let form = guard_strategy.choose_guard(&commit);
-        let mut ops = head_guard::make_batch_steps(JOB, &commit, session.place.as_ref(), form);
-        if rules.is(Mutation::NameNotAdded) {
+        let mut ops = head_guard::make_batch_steps(JOB, &commit, session.location.as_ref(), form);
+        if rules.has_mutation(Mutation::NameNotAdded) {
             ops.retain(|op| !matches!(op, BatchStep::AddRange { .. }));
         }
-        if rules.is(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
+        if rules.has_mutation(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
             ops.retain(|op| !matches!(op, BatchStep::MakeTabs));
         }
         Some(Batch { ops, draft, proof: guard_strategy.next_support() })
@@ -188,117 +140,127 @@ impl Runner {
             Stage::ProbeTab(session, _) => (session, 1),
             _ => return None,
         };
-        guard_probe::make_probe_batches(session.place.as_ref()?, salt).into_iter().nth(at)
+        guard_probe::make_probe_batches(session.location.as_ref()?, salt).into_iter().nth(at)
     }
 
     /// Returns the runner after the step; `None` if the step changes nothing.
-    pub fn step(&self, rules: Rules, input: Input<'_>) -> Option<Stepped> {
+    pub fn step(&self, rules: Rules, input: Input<'_>) -> Option<StepResult> {
         let mut next = self.clone();
         let mut note = None;
         next.stage = match (self.stage.clone(), input) {
-            (Stage::Load, Input::Loaded { meta, state, keys }) => next.begin(rules, load(rules, meta, state, keys)?),
-            (Stage::Reload(session), Input::Loaded { meta, state, keys }) => {
-                next.resume(rules, *session, load(rules, meta, state, keys)?)?
+            (Stage::Load, Input::Loaded { meta, state, keys }) => {
+                next.on_first_load(rules, load_sheet(rules, meta, state, keys)?)
             }
-            (Stage::Sight(session), Input::Sighted(sheet)) => next.place_to_prove(rules, *session, sheet)?,
+            (Stage::Reload(session), Input::Loaded { meta, state, keys }) => {
+                next.on_reload(rules, *session, load_sheet(rules, meta, state, keys)?)?
+            }
+            (Stage::ReadOwnHead(session), Input::HeadRead(sheet)) => next.on_own_location(rules, *session, sheet)?,
             (Stage::ProbeName(session), Input::Probed(refused)) => Stage::ProbeTab(session, refused),
             (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
-                let place = session.place.as_ref()?;
-                match guard_probe::evaluate_probe(place, name_refused, tab_refused) {
+                let location = session.location.as_ref()?;
+                match guard_probe::evaluate_probe(location, name_refused, tab_refused) {
                     GuardProbeResult::NoGuard => Stage::Stopped("nothing guards"),
                     GuardProbeResult::Guard(proof) => {
-                        note = Some((place.tab, proof));
+                        note = Some((location.tab, proof));
                         session.guard_strategy.record_support(proof);
                         next.draft(rules, *session, None)
                     }
                 }
             }
-            (Stage::Send(session, work), Input::Replied(reply)) => next.answered(rules, *session, *work, reply),
-            (Stage::Look(session, mut work), Input::Sighted(sheet)) => {
-                let (head_status, place) = sheet.sight();
-                let movement = work.settling.on_head_status(session.chain.draft_ids(), head_status);
-                next.follow(rules, *session, *work, movement, place)
+            (Stage::Send(session, current), Input::Replied(reply)) => next.on_reply(rules, *session, *current, reply),
+            (Stage::ReadHead(session, mut current), Input::HeadRead(sheet)) => {
+                let (head_status, location) = sheet.find_head();
+                let movement = current.commit_machine.on_head_status(session.chain.draft_ids(), head_status);
+                next.follow_commit_step(rules, *session, *current, movement, location)
             }
-            (Stage::Forget(session, work), Input::Sighted(sheet)) => next.forget(rules, *session, &work, sheet)?,
+            (Stage::RedraftOnAnyHead(session, current), Input::HeadRead(sheet)) => {
+                next.redraft_on_any_head(rules, *session, &current, sheet)?
+            }
             _ => return None,
         };
-        if matches!(next.stage, Stage::Won | Stage::Stopped(_)) {
+        if matches!(next.stage, Stage::Finished | Stage::Stopped(_)) {
             next.drafts = 0;
         }
         if let Stage::Stopped(_) = next.stage {
             // No row ever disappears, so the keys that it was sure of have been checked.
-            next.sure = 0;
+            next.done_keys = 0;
         }
         (next != *self).then_some((next, note))
     }
 
-    fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &CommitResult) -> Stage {
-        let commit = commit_of(&work.draft);
+    fn on_reply(
+        &mut self,
+        rules: Rules,
+        mut session: Session,
+        mut current: CurrentCommit,
+        reply: &CommitResult,
+    ) -> Stage {
+        let commit = make_commit(&current.draft);
         let form = session.guard_strategy.choose_guard(&commit);
         let by_guard = matches!(reply, CommitResult::Refused { part: CommitPart::Guard, .. });
-        if by_guard && session.guard_strategy.on_refused(&commit, session.place.as_ref(), form) {
-            return Stage::Send(Box::new(session), Box::new(work));
+        if by_guard && session.guard_strategy.on_refused(&commit, session.location.as_ref(), form) {
+            return Stage::Send(Box::new(session), Box::new(current));
         }
-        let movement = work.settling.on_result(commit.to, reply);
-        work.turned_away |= matches!(reply, CommitResult::NotExecuted { .. });
-        let place = head_guard::derive_next_location(JOB, &commit, session.place.as_ref(), form);
-        self.follow(rules, session, work, movement, Some(place))
+        let movement = current.commit_machine.on_result(commit.to, reply);
+        current.was_not_executed |= matches!(reply, CommitResult::NotExecuted { .. });
+        let location = head_guard::derive_next_location(JOB, &commit, session.location.as_ref(), form);
+        self.follow_commit_step(rules, session, current, movement, Some(location))
     }
 
-    fn begin(&mut self, rules: Rules, found: Load) -> Stage {
+    fn on_first_load(&mut self, rules: Rules, found: LoadedSheet) -> Stage {
         let fresh = State { job: JOB.into(), ..State::default() };
         match found {
-            Load::Missing if rules.is(Mutation::InitOnMissing) => {
+            LoadedSheet::Missing if rules.has_mutation(Mutation::InitOnMissing) => {
                 // The mark lets the batch omit the tabs that already exist.
                 let fresh = State { alerts: Some("again".into()), ..fresh };
-                self.draft(rules, Session::new(CommitChain::new(None, fresh, self.me()), rules.keys), None)
+                self.draft(rules, Session::new(CommitChain::new(None, fresh, self.holder()), rules.keys), None)
             }
-            Load::Missing => Stage::Stopped("corrupt"),
-            Load::NewSpreadsheet => {
-                self.draft(rules, Session::new(CommitChain::new(None, fresh, self.me()), rules.keys), None)
+            LoadedSheet::Missing => Stage::Stopped("corrupt"),
+            LoadedSheet::NewSpreadsheet => {
+                self.draft(rules, Session::new(CommitChain::new(None, fresh, self.holder()), rules.keys), None)
             }
-            Load::Whole(whole) => {
-                let lease = &whole.snapshot.state.lease;
+            LoadedSheet::Job(job) => {
+                let lease = &job.snapshot.state.lease;
                 if let LeaseStatus::Held { .. } = lease.status(|_| false, AFTER_EVERY_LEASE) {
                     return Stage::Stopped("held");
                 }
-                let chain = CommitChain::new(Some(&whole.snapshot), fresh, self.me());
-                self.go_on(rules, Session::new(chain, 0), *whole)
+                let chain = CommitChain::new(Some(&job.snapshot), fresh, self.holder());
+                self.continue_from_load(rules, Session::new(chain, 0), *job)
             }
         }
     }
 
     /// Returns `None` if the load shows nothing new: the runner loads again.
-    fn resume(&mut self, rules: Rules, mut session: Session, found: Load) -> Option<Stage> {
+    fn on_reload(&mut self, rules: Rules, mut session: Session, found: LoadedSheet) -> Option<Stage> {
         match found {
-            Load::NewSpreadsheet => None,
-            Load::Missing => Some(Stage::Stopped("corrupt")),
-            Load::Whole(whole) => {
+            LoadedSheet::NewSpreadsheet => None,
+            LoadedSheet::Missing => Some(Stage::Stopped("corrupt")),
+            LoadedSheet::Job(job) => {
                 session.suspected.clear();
-                Some(match session.chain.on_reload(&whole.snapshot) {
-                    Err(stop) => Stage::Stopped(word(stop)),
-                    Ok(()) => self.go_on(rules, session, *whole),
+                Some(match session.chain.on_reload(&job.snapshot) {
+                    Err(stop) => Stage::Stopped(name_halt(stop)),
+                    Ok(()) => self.continue_from_load(rules, session, *job),
                 })
             }
         }
     }
 
-    fn go_on(&mut self, rules: Rules, mut session: Session, whole: Whole) -> Stage {
-        let Whole { snapshot, place, proof } = whole;
-        let done = (0..2).filter(|one| snapshot.processed_index.is_done(&key(*one), &Version::default()));
+    fn continue_from_load(&mut self, rules: Rules, mut session: Session, job: LoadedJob) -> Stage {
+        let LoadedJob { snapshot, location, proof } = job;
+        let done = (0..2).filter(|one| snapshot.processed_index.is_done(&make_key(*one), &Version::default()));
         let done = done.fold(0, |bits, one| bits | 1 << one);
-        self.sure |= done & rules.keys;
+        self.done_keys |= done & rules.keys;
         session.pending = rules.keys & !done;
-        session.place = Some(place);
+        session.location = Some(location);
         session.guard_strategy.record_support(proof);
         if session.pending == 0 && !session.chain.has_claimed() && rules.keys != 0 {
-            return Stage::Won;
+            return Stage::Finished;
         }
         self.prove_or_draft(rules, session)
     }
 
     fn prove_or_draft(&mut self, rules: Rules, mut session: Session) -> Stage {
-        if rules.is(Mutation::NameUnproved) || rules.is(Mutation::NameNotAdded) {
+        if rules.has_mutation(Mutation::NameUnproved) || rules.has_mutation(Mutation::NameNotAdded) {
             session.guard_strategy = GuardStrategy::new(GuardSupport::Name);
         }
         match session.guard_strategy.next_support() {
@@ -309,12 +271,12 @@ impl Runner {
 
     /// Returns the own location as metadata shows it: only metadata contains the id that the
     /// service gave the named range.
-    fn place_to_prove(&mut self, rules: Rules, mut session: Session, sheet: &Sheet) -> Option<Stage> {
-        match sheet.sight() {
+    fn on_own_location(&mut self, rules: Rules, mut session: Session, sheet: &Sheet) -> Option<Stage> {
+        match sheet.find_head() {
             (HeadStatus::NotInitialized, _) => None,
             (HeadStatus::Missing, _) => Some(Stage::Stopped("corrupt")),
-            (HeadStatus::At { head, .. }, place) if session.chain.draft_ids().base() == Some(head) => {
-                session.place = place;
+            (HeadStatus::At { head, .. }, location) if session.chain.draft_ids().base() == Some(head) => {
+                session.location = location;
                 Some(self.prove_or_draft(rules, session))
             }
             // Another run has committed; the next commit will be refused and resolved.
@@ -323,55 +285,56 @@ impl Runner {
     }
 
     fn draft(&mut self, rules: Rules, mut session: Session, again: Option<(u8, bool)>) -> Stage {
-        let (keys, release) = again.unwrap_or_else(|| session.share(rules, self.who));
+        let (keys, release) = again.unwrap_or_else(|| session.choose_keys(rules, self.who));
         let nonce = self.nonce(rules);
         self.drafts += 1;
-        let run = run(self.writer());
+        let run = make_run(self.writer());
         let terms =
             CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, releases_lease: release, run, low_watermark: None };
         let Commit { from, to, kind, state, .. } =
-            session.chain.draft(nonce, changes(keys), &terms).expect("nothing new is drafted while in doubt");
+            session.chain.draft(nonce, make_changes(keys), &terms).expect("nothing new is drafted while in doubt");
         let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };
-        let (settling, _send) = if keys == 0 { CommitMachine::begin() } else { CommitMachine::begin_with_items() };
-        Stage::Send(Box::new(session), Box::new(Work { draft, settling, turned_away: false }))
+        let (commit_machine, _send) =
+            if keys == 0 { CommitMachine::begin() } else { CommitMachine::begin_with_items() };
+        Stage::Send(Box::new(session), Box::new(CurrentCommit { draft, commit_machine, was_not_executed: false }))
     }
 
-    fn follow(
+    fn follow_commit_step(
         &mut self,
         rules: Rules,
         mut session: Session,
-        work: Work,
+        current: CurrentCommit,
         movement: CommitStep,
-        place: Option<StateLocation>,
+        location: Option<StateLocation>,
     ) -> Stage {
         let end = match movement {
-            CommitStep::Send { .. } => return Stage::Send(Box::new(session), Box::new(work)),
-            CommitStep::ReadHead { .. } => return Stage::Look(Box::new(session), Box::new(work)),
+            CommitStep::Send { .. } => return Stage::Send(Box::new(session), Box::new(current)),
+            CommitStep::ReadHead { .. } => return Stage::ReadHead(Box::new(session), Box::new(current)),
             CommitStep::End(end) => end,
         };
-        if end == CommitEnd::HeadMissing && rules.is(Mutation::InitOnMissing) {
+        if end == CommitEnd::HeadMissing && rules.has_mutation(Mutation::InitOnMissing) {
             return Stage::Load;
         }
         let shown = session.suspected.iter().find(|draft| end == CommitEnd::Applied(draft.to));
-        let draft = shown.unwrap_or(&work.draft).clone();
-        match session.chain.on_end(&commit_of(&draft), &end) {
+        let draft = shown.unwrap_or(&current.draft).clone();
+        match session.chain.on_end(&make_commit(&draft), &end) {
             NextAction::Continue => {
-                self.sure |= draft.keys;
+                self.done_keys |= draft.keys;
                 session.pending &= !draft.keys;
-                session.place = place;
+                session.location = location;
                 session.suspected.clear();
                 if draft.release {
-                    return Stage::Won;
+                    return Stage::Finished;
                 }
                 if draft.kind == CommitKind::Init {
-                    return Stage::Sight(Box::new(session));
+                    return Stage::ReadOwnHead(Box::new(session));
                 }
                 self.draft(rules, session, None)
             }
-            NextAction::Redraft if rules.is(Mutation::ForgetfulRedraft) => {
-                Stage::Forget(Box::new(session), Box::new(work))
+            NextAction::Redraft if rules.has_mutation(Mutation::ForgetsDoubtfulId) => {
+                Stage::RedraftOnAnyHead(Box::new(session), Box::new(current))
             }
-            NextAction::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
+            NextAction::Redraft => self.draft(rules, session, Some((current.draft.keys, current.draft.release))),
             NextAction::Reload => Stage::Reload(Box::new(session)),
             // None of its items first, to see whether they are the cause.
             NextAction::Bisect(_) => {
@@ -380,16 +343,22 @@ impl Runner {
             }
             // No batch of the model is too large for the service.
             NextAction::Halve => Stage::Stopped("halved"),
-            NextAction::Stop(stop) => Stage::Stopped(word(stop)),
+            NextAction::Stop(stop) => Stage::Stopped(name_halt(stop)),
         }
     }
 
-    fn forget(&mut self, rules: Rules, mut session: Session, work: &Work, sheet: &Sheet) -> Option<Stage> {
-        let (HeadStatus::At { head, .. }, place) = sheet.sight() else { return None };
-        let snapshot = snapshot(session.chain.state().clone(), head, &Sheet::default());
-        session.chain = CommitChain::new(Some(&snapshot), State::default(), self.me());
-        session.place = place;
-        Some(self.draft(rules, session, Some((work.draft.keys, work.draft.release))))
+    fn redraft_on_any_head(
+        &mut self,
+        rules: Rules,
+        mut session: Session,
+        current: &CurrentCommit,
+        sheet: &Sheet,
+    ) -> Option<Stage> {
+        let (HeadStatus::At { head, .. }, location) = sheet.find_head() else { return None };
+        let snapshot = make_snapshot(session.chain.state().clone(), head, &Sheet::default());
+        session.chain = CommitChain::new(Some(&snapshot), State::default(), self.holder());
+        session.location = location;
+        Some(self.draft(rules, session, Some((current.draft.keys, current.draft.release))))
     }
 }
 
@@ -399,14 +368,14 @@ impl Session {
             chain,
             pending,
             suspected: Vec::new(),
-            place: None,
+            location: None,
             guard_strategy: GuardStrategy::new(GuardSupport::Unknown),
         }
     }
 
     /// Returns the next key in this runner's own order, and whether the lease is released with it.
-    fn share(&self, rules: Rules, who: u8) -> (u8, bool) {
-        if self.chain.kind() == CommitKind::Init && !rules.init_carries {
+    fn choose_keys(&self, rules: Rules, who: u8) -> (u8, bool) {
+        if self.chain.kind() == CommitKind::Init && !rules.first_commit_has_key {
             return (0, false);
         }
         let order = if who == 0 { [1, 2] } else { [2, 1] };
@@ -415,73 +384,11 @@ impl Session {
     }
 }
 
-fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load> {
-    let (head, place) = match meta.sight() {
-        (HeadStatus::NotInitialized, _) => return Some(Load::NewSpreadsheet),
-        (HeadStatus::Missing, _) => return Some(Load::Missing),
-        (HeadStatus::At { head, .. }, place) => (head, place?),
-    };
-    let late = rules.is(Mutation::HeadAfterData);
-    let tab = if late { state.sight().1?.tab } else { place.tab };
-    let cell = state.cell(tab)?;
-    let mut reading = LoadObservation { head: cell.state.head, expected: cell.state.processed, actual: keys.tally() };
-    if rules.is(Mutation::HeadNotCompared) {
-        reading.head = Some(head);
-    }
-    if rules.is(Mutation::TallyNotCompared) {
-        reading.actual = reading.expected;
-    }
-    let held_against = if late { reading.head? } else { head };
-    // A difference within one version never counts as a manual edit: that requires ten seconds.
-    if LoadCheck::default().check(held_against, reading, 0) != LoadConsistency::Consistent {
-        return None;
-    }
-    Some(Load::Whole(Box::new(Whole { snapshot: snapshot(cell.state.clone(), head, keys), place, proof: cell.proof })))
-}
-
-/// Returns whether a load of these three versions can be used at all, by any runner.
-pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
-    load(rules, meta, state, keys).is_some()
-}
-
-fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
-    let rows = keys.processed.iter().map(|(one, ..)| (key(*one).fingerprint(), Version::default().hash())).collect();
-    let book = ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new());
-    let (data_tabs, gone, anomalies) = (Vec::new(), Vec::new(), Vec::new());
-    Snapshot {
-        stored_checksum: state.processed,
-        state,
-        head,
-        processed_index: book,
-        data_tabs,
-        deleted_columns: gone,
-        anomalies,
-        active_predecessor: None,
-    }
-}
-
-fn changes(keys: u8) -> Changes {
-    let one = |key| ItemResult::Done {
-        key,
-        version: Version::default(),
-        may_have_rows: false,
-        output: Output::default(),
-        closes: None,
-    };
-    let settled = (0..2).filter(|n| keys >> n & 1 == 1).map(|n| one(key(n))).collect();
-    Changes { settled, ..Changes::default() }
-}
-
-fn commit_of(draft: &Draft) -> Commit {
-    let Draft { from, to, kind, .. } = *draft;
-    Commit { from, to, kind, run: String::new(), state: draft.state.clone(), changes: changes(draft.keys) }
-}
-
-fn run(writer: Writer) -> Run {
+fn make_run(writer: Writer) -> Run {
     Run::new(run_name(writer), String::new(), Trigger::default(), Timestamp(0))
 }
 
-fn word(stop: HaltReason) -> &'static str {
+fn name_halt(stop: HaltReason) -> &'static str {
     match stop {
         HaltReason::Fenced => "fenced",
         HaltReason::HeadMissing => "corrupt",

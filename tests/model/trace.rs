@@ -1,4 +1,4 @@
-//! The trace to a broken world, one line per event.
+//! The trace to a broken state, one line per event.
 //!
 //! In scope: the text for the reader. Out of scope: finding the trace (`explore`).
 
@@ -8,26 +8,26 @@ use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::store::guard::head_guard::BatchStep;
 
-use crate::explore::{DROPS_NAME, DROPS_STATE, Event, Explorer, Outcome, World};
+use crate::explore::{DELETES_NAME, DELETES_STATE, Event, Explorer, SendOutcome, SystemState};
 use crate::service::{Draft, Writer, run_name};
 
 impl Explorer {
-    pub fn trace(&self, last: usize) -> Vec<String> {
+    pub fn list_events(&self, last: usize) -> Vec<String> {
         let mut lines = Vec::new();
         let mut at = last;
-        if let Some((event, world)) = &self.rejected_item {
-            lines.push(self.line(&self.nodes[last].0, *event, world));
+        if let Some((event, system)) = &self.broken_step {
+            lines.push(self.describe_event(&self.nodes[last].0, *event, system));
         }
         while at != 0 {
-            let (world, parent, event) = self.nodes[at];
-            lines.push(self.line(&self.nodes[parent as usize].0, event, &world));
+            let (system, parent, event) = self.nodes[at];
+            lines.push(self.describe_event(&self.nodes[parent as usize].0, event, &system));
             at = parent as usize;
         }
         lines.reverse();
         lines
     }
 
-    pub fn line(&self, before: &World, event: Event, after: &World) -> String {
+    pub fn describe_event(&self, before: &SystemState, event: Event, after: &SystemState) -> String {
         let name = |who: usize| {
             let runner = &self.runners.all[before.runners[who] as usize];
             run_name((runner.who, runner.life))
@@ -38,27 +38,27 @@ impl Explorer {
             Event::Load(who, [meta, state, keys]) => {
                 format!("{} loads: head {}, state {}, keys {}", name(who), age(meta), age(state), age(keys))
             }
-            Event::Look(who, n) => format!("{} looks: head {}", name(who), age(n)),
+            Event::ReadHead(who, n) => format!("{} looks: head {}", name(who), age(n)),
             Event::Probe(who) => format!("{} probes", name(who)),
             Event::Send(who, outcome) => {
-                let batch = self.to_send[&before.runners[who]];
-                format!("{} sends {}: {outcome:?}", name(who), self.batch_words(batch))
+                let batch = self.batches_to_send[&before.runners[who]];
+                format!("{} sends {}: {outcome:?}", name(who), self.describe_batch(batch))
             }
             Event::Crash(who) => format!("{} crashes; a new run begins", name(who)),
-            Event::Deliver(batch) => format!("a copy of {} arrives", self.batch_words(batch)),
-            Event::Person(DROPS_NAME) => "a person deletes the named range".into(),
-            Event::Person(DROPS_STATE) => "a person deletes the state tab".into(),
+            Event::Deliver(batch) => format!("a copy of {} arrives", self.describe_batch(batch)),
+            Event::Person(DELETES_NAME) => "a person deletes the named range".into(),
+            Event::Person(DELETES_STATE) => "a person deletes the state tab".into(),
             Event::Person(_) => "a person's command commits".into(),
         };
-        let sheet = &self.sheets.all[after.past[0] as usize];
-        let moved = before.past[0] != after.past[0];
-        let answered = matches!(event, Event::Send(_, Outcome::Answered | Outcome::AnsweredAndDoubled));
+        let sheet = &self.sheets.all[after.sheet_versions[0] as usize];
+        let moved = before.sheet_versions[0] != after.sheet_versions[0];
+        let answered = matches!(event, Event::Send(_, SendOutcome::Answered | SendOutcome::AnsweredAndDoubled));
         if !moved && (answered || matches!(event, Event::Deliver(_))) {
             line.push_str("  → refused");
         }
         if moved {
-            let head = match sheet.sight().0 {
-                HeadStatus::At { head, fence } => format!("head {}, term {fence}", short(head)),
+            let head = match sheet.find_head().0 {
+                HeadStatus::At { head, fence } => format!("head {}, term {fence}", shorten_head(head)),
                 gone => format!("{gone:?}"),
             };
             let key = |(key, by): &(u8, Writer)| format!(" {}({})", ["A", "B"][usize::from(*key)], run_name(*by));
@@ -67,18 +67,18 @@ impl Explorer {
         line
     }
 
-    pub fn batch_words(&self, batch: u32) -> String {
+    pub fn describe_batch(&self, batch: u32) -> String {
         let batch = &self.batches.all[batch as usize];
         let Draft { from, to, kind, keys, release, .. } = &batch.draft;
-        let from = from.map_or("nothing".into(), short);
+        let from = from.map_or("nothing".into(), shorten_head);
         let keys = ["no key", "A", "B", "A and B"][usize::from(*keys)];
         let moves = batch.ops.iter().any(|op| matches!(op, BatchStep::AddStateTab { .. }));
-        let place = if moves { "moving" } else { "in place" };
+        let location = if moves { "moving" } else { "in place" };
         let end = if *release { ", release" } else { "" };
-        format!("{kind:?} {from}→{} with {keys} {place}{end}", short(*to))
+        format!("{kind:?} {from}→{} with {keys} {location}{end}", shorten_head(*to))
     }
 }
 
-fn short(head: HeadId) -> String {
+fn shorten_head(head: HeadId) -> String {
     format!("{}·{}", head.commit, head.nonce)
 }

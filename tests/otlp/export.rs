@@ -16,7 +16,7 @@ use crate::temp_project::TempProject;
 type Exported = (String, String, Vec<u8>);
 
 /// A collector that answers each request with this status.
-fn collector(status: u16) -> (String, Receiver<Exported>) {
+fn start_collector(status: u16) -> (String, Receiver<Exported>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/base", listener.local_addr().expect("an address"));
     let (sender, exported) = channel();
@@ -44,8 +44,8 @@ fn collector(status: u16) -> (String, Receiver<Exported>) {
 
 #[test]
 fn a_collector_gets_the_trace_and_the_metrics_of_a_run() {
-    let (url, exported) = collector(200);
-    let project = TempProject::few_quakes(3);
+    let (url, exported) = start_collector(200);
+    let project = TempProject::with_few_quakes(3);
     let environment = [
         ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
         ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cret-a+b, x-key=1=2,,=none"),
@@ -54,7 +54,7 @@ fn a_collector_gets_the_trace_and_the_metrics_of_a_run() {
     ];
     let ended = project.run_with(&environment, &["run", "quakes.toml", "-vv"]);
     ended.exits(0);
-    assert!(!ended.err.contains("s3cret") && !ended.err.contains("not delivered"), "{}", ended.err);
+    assert!(!ended.stderr.contains("s3cret") && !ended.stderr.contains("not delivered"), "{}", ended.stderr);
     let (mut traces, mut metrics) = (None, None);
     for _ in 0..2 {
         let (path, headers, body) = exported.recv_timeout(Duration::from_secs(5)).expect("a request");
@@ -80,14 +80,14 @@ fn a_collector_gets_the_trace_and_the_metrics_of_a_run() {
 
 #[test]
 fn a_collector_that_refuses_changes_no_result() {
-    let (url, _exported) = collector(503);
-    let project = TempProject::few_quakes(3);
+    let (url, _exported) = start_collector(503);
+    let project = TempProject::with_few_quakes(3);
     let ended = project.run_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)], &["run", "quakes.toml"]);
-    ended.exits(0).says("127.0.0.1 answered 503").says("sink=\"otlp\"");
+    ended.exits(0).stderr_has("127.0.0.1 answered 503").stderr_has("sink=\"otlp\"");
     let off = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()), ("OTEL_SDK_DISABLED", "true")];
-    assert!(!project.run_with(&off, &["run", "quakes.toml"]).exits(0).err.contains("otlp"));
+    assert!(!project.run_with(&off, &["run", "quakes.toml"]).exits(0).stderr.contains("otlp"));
     let grpc = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")];
-    project.run_with(&grpc, &["run", "quakes.toml"]).exits(0).says("only http/protobuf is spoken");
+    project.run_with(&grpc, &["run", "quakes.toml"]).exits(0).stderr_has("only http/protobuf is spoken");
     let wrong = [("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318")];
-    project.run_with(&wrong, &["run", "quakes.toml"]).exits(78).says("is not an http or https address");
+    project.run_with(&wrong, &["run", "quakes.toml"]).exits(78).stderr_has("is not an http or https address");
 }

@@ -25,27 +25,27 @@ use sheetkeep::runner::schedule_claim::ScheduleClaim;
 use sheetkeep::time::Timestamp;
 
 use crate::scheduled_rig::ScheduledRig;
-use crate::support::{Job, Slow, Values};
+use crate::test_job::{SlowSource, TestJob, ValueSource};
 
 /// The id of a message, and the channels that took it.
 type KnownMessage = (String, Vec<String>);
 
 /// A job in Berlin, with a chat, and mail for what the chat does not take.
-struct JobOfTheWeek {
+struct AlertedJobFixture {
     name: &'static str,
     rig: ScheduledRig,
     rules: AlertRules,
     item_ms: u64,
     is_chat_down: bool,
     /// What became of each message.
-    known: Arc<Mutex<Vec<KnownMessage>>>,
+    known_messages: Arc<Mutex<Vec<KnownMessage>>>,
     /// The run that this machine reported as out of time.
     reported_run: Option<String>,
     /// What people received.
     received: Mutex<Vec<(Timestamp, String)>>,
 }
 
-impl JobOfTheWeek {
+impl AlertedJobFixture {
     fn new(name: &'static str, cron: &str, start: &str) -> Self {
         let slack = Route { name: "slack".into(), min_severity: Some(Severity::Warning), can_join_messages: true };
         let mail = Route { name: "mail".into(), min_severity: None, can_join_messages: true };
@@ -55,13 +55,13 @@ impl JobOfTheWeek {
             rules: AlertRules { routes: vec![slack, mail], ..AlertRules::default() },
             item_ms: 0,
             is_chat_down: false,
-            known: Arc::default(),
+            known_messages: Arc::default(),
             reported_run: None,
             received: Mutex::default(),
         }
     }
 
-    fn place(&self) -> AlertedJob {
+    fn alerted_job(&self) -> AlertedJob {
         AlertedJob {
             job: self.name.into(),
             spreadsheet: "1Sheet".into(),
@@ -76,7 +76,7 @@ impl JobOfTheWeek {
     }
 
     /// Waits until this time.
-    async fn until(&self, text: &str) {
+    async fn wait_until(&self, text: &str) {
         let at = Timestamp::parse(text).expect("a time");
         self.rig.clock.sleep(Duration::from_millis(at.ms_since(self.rig.clock.now()))).await;
     }
@@ -109,12 +109,12 @@ impl JobOfTheWeek {
         seed: u64,
         items: Vec<Value>,
         due: Option<DueRun>,
-        scope: RunScope,
-        survives: bool,
+        retrying: RunScope,
+        is_alive: bool,
     ) {
-        let mut job = Job::new(Arc::clone(&self.rig.clock)).step(|value, _| Ok(vec![value.clone()]));
+        let mut job = TestJob::new(Arc::clone(&self.rig.clock)).with_step(|value, _| Ok(vec![value.clone()]));
         job.seed = seed;
-        job.plan.scope = scope;
+        job.plan.scope = retrying;
         job.plan.holder.installation = host.to_owned();
         job.plan.has_lock = false;
         let read = CountRange::parse("1..");
@@ -125,10 +125,10 @@ impl JobOfTheWeek {
             job.plan.claim = Some(ScheduleClaim::default());
         }
         let committed: Arc<Mutex<Vec<Message>>> = Arc::default();
-        let (sink, known) = (Arc::clone(&committed), Arc::clone(&self.known));
+        let (sink, known) = (Arc::clone(&committed), Arc::clone(&self.known_messages));
         job.plan.alerts = Some(Arc::new(RunAlerts {
             rules: self.rules.clone(),
-            alerted_job: self.place(),
+            alerted_job: self.alerted_job(),
             delivery: Arc::new(move |id| {
                 let known = known.lock().expect("no panic");
                 known.iter().find(|(known, _)| known == id).map_or(DeliveryRecord::Unknown, |(_, by)| {
@@ -139,17 +139,17 @@ impl JobOfTheWeek {
             reported_run: self.reported_run.clone(),
             sink: Arc::new(move |messages| sink.lock().expect("no panic").extend(messages)),
         }));
-        let values = Values::of(items.clone());
+        let values = ValueSource::of(items.clone());
         let values = if items.iter().any(|item| item["breaks"] == true) {
-            values.then_broken("orders.csv, line 1204: the connection was cut off")
+            values.with_broken_end("orders.csv, line 1204: the connection was cut off")
         } else {
             values
         };
-        let source = Slow::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
-        let ended = job.run_over(self.rig.store(seed), Box::new(source)).await;
+        let source = SlowSource::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
+        let ended = job.run_source(self.rig.store(seed), Box::new(source)).await;
         drop(ended);
         let messages = std::mem::take(&mut *committed.lock().expect("no panic"));
-        if survives {
+        if is_alive {
             self.deliver(&messages);
         }
     }
@@ -160,11 +160,11 @@ impl JobOfTheWeek {
             let lines: Vec<String> = std::iter::once(format!("{}: {}", one.message.word(), one.message.title))
                 .chain(one.message.lines().into_iter().map(|line| format!("    {line}")))
                 .collect();
-            let at = self.place().local_time(self.rig.clock.now());
+            let at = self.alerted_job().local_time(self.rig.clock.now());
             let at = at.trim_end_matches(" Europe/Berlin");
             let text = format!("{at}, {to}\n  {}\n", lines.join("\n  "));
             self.received.lock().expect("no panic").push((self.rig.clock.now(), text));
-            let mut known = self.known.lock().expect("no panic");
+            let mut known = self.known_messages.lock().expect("no panic");
             for id in one.ids {
                 match known.iter_mut().find(|(known, _)| *known == id) {
                     Some((_, by)) => by.push(to.to_owned()),
@@ -185,55 +185,55 @@ impl JobOfTheWeek {
     }
 }
 
-fn good() -> Vec<Value> {
+fn make_good_items() -> Vec<Value> {
     vec![json!({"id": 1, "v": "a"}), json!({"id": 2, "v": "b"})]
 }
 
-fn broken() -> Vec<Value> {
+fn make_broken_items() -> Vec<Value> {
     vec![json!({"id": 1, "v": "a", "breaks": true})]
 }
 
 /// The job at nine: Thursday to Wednesday, with the end of summer time on Sunday.
-async fn week_of_orders() -> Vec<(Timestamp, String)> {
-    let mut job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-10-22T06:00:00Z");
-    job.until("2026-10-22T07:00:00Z").await;
-    job.call("a", good()).await;
+async fn play_week_of_orders() -> Vec<(Timestamp, String)> {
+    let mut job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-10-22T06:00:00Z");
+    job.wait_until("2026-10-22T07:00:00Z").await;
+    job.call("a", make_good_items()).await;
     // Friday: the source breaks off. Saturday: all is well.
-    job.until("2026-10-23T07:00:00Z").await;
-    job.call("a", broken()).await;
-    job.until("2026-10-24T07:00:00Z").await;
-    job.call("a", good()).await;
+    job.wait_until("2026-10-23T07:00:00Z").await;
+    job.call("a", make_broken_items()).await;
+    job.wait_until("2026-10-24T07:00:00Z").await;
+    job.call("a", make_good_items()).await;
     // Sunday: the machine is off. Monday: the run takes long; a second machine calls meanwhile, and
     // a person starts one more.
-    job.until("2026-10-26T08:00:00Z").await;
+    job.wait_until("2026-10-26T08:00:00Z").await;
     job.item_ms = 5 * 60_000;
-    tokio::join!(job.call("a", good()), async {
-        job.until("2026-10-26T08:05:00Z").await;
-        job.call("b", good()).await;
-        job.until("2026-10-26T08:10:00Z").await;
-        job.run_by_hand(good()).await;
+    tokio::join!(job.call("a", make_good_items()), async {
+        job.wait_until("2026-10-26T08:05:00Z").await;
+        job.call("b", make_good_items()).await;
+        job.wait_until("2026-10-26T08:10:00Z").await;
+        job.run_by_hand(make_good_items()).await;
     });
     job.item_ms = 0;
     // Tuesday: the source is empty. Wednesday: it breaks off while Slack is down; repaired at noon.
-    job.until("2026-10-27T08:00:00Z").await;
+    job.wait_until("2026-10-27T08:00:00Z").await;
     job.call("a", Vec::new()).await;
-    job.until("2026-10-27T13:00:00Z").await;
-    job.run_by_hand(good()).await;
-    job.until("2026-10-28T08:00:00Z").await;
+    job.wait_until("2026-10-27T13:00:00Z").await;
+    job.run_by_hand(make_good_items()).await;
+    job.wait_until("2026-10-28T08:00:00Z").await;
     job.is_chat_down = true;
-    job.call("a", broken()).await;
+    job.call("a", make_broken_items()).await;
     job.is_chat_down = false;
-    job.until("2026-10-28T11:00:00Z").await;
-    job.run_by_hand(good()).await;
+    job.wait_until("2026-10-28T11:00:00Z").await;
+    job.run_by_hand(make_good_items()).await;
     job.received()
 }
 
 /// A job every quarter of an hour, on Monday, whose source comes and goes.
-async fn day_of_prices() -> Vec<(Timestamp, String)> {
-    let mut job = JobOfTheWeek::new("prices", "*/15 * * * *", "2026-10-26T09:00:00Z");
+async fn play_day_of_prices() -> Vec<(Timestamp, String)> {
+    let mut job = AlertedJobFixture::new("prices", "*/15 * * * *", "2026-10-26T09:00:00Z");
     job.rules.after = 2;
     for nth in 0..20_u64 {
-        job.call("a", if nth % 2 == 1 && nth < 13 { broken() } else { good() }).await;
+        job.call("a", if nth % 2 == 1 && nth < 13 { make_broken_items() } else { make_good_items() }).await;
         job.rig.clock.sleep(Duration::from_mins(15)).await;
     }
     job.received()
@@ -241,8 +241,8 @@ async fn day_of_prices() -> Vec<(Timestamp, String)> {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_bad_week_a_person_receives_this_short_list() {
-    let mut received = week_of_orders().await;
-    received.extend(day_of_prices().await);
+    let mut received = play_week_of_orders().await;
+    received.extend(play_day_of_prices().await);
     received.sort();
     let list: String = received.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join("\n");
     insta::with_settings!({ snapshot_path => "../snapshots/alerts", prepend_module_to_snapshot => false }, {
@@ -254,20 +254,20 @@ async fn of_a_bad_week_a_person_receives_this_short_list() {
 
 #[tokio::test(start_paused = true)]
 async fn of_two_machines_with_one_failing_job_one_reports() {
-    let job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
-    join_all(["a", "b", "c"].map(|host| job.call(host, broken()))).await;
+    let job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    join_all(["a", "b", "c"].map(|host| job.call(host, make_broken_items()))).await;
     // By hand, on each machine in turn: the sheet knows that it was reported.
     for host in ["a", "b"] {
-        job.run(host, 50, broken(), None, RunScope::Default, true).await;
+        job.run(host, 50, make_broken_items(), None, RunScope::Default, true).await;
     }
     assert_eq!(job.titles(), ["FAILED: orders failed: only 1 new items are in"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_killed_between_commit_and_message_is_one_message() {
-    for (next, expected) in [(broken(), "FAILED: orders failed"), (good(), "OK: orders failed")] {
-        let job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
-        job.run_and_die(broken()).await;
+    for (next, expected) in [(make_broken_items(), "FAILED: orders failed"), (make_good_items(), "OK: orders failed")] {
+        let job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
+        job.run_and_die(make_broken_items()).await;
         assert_eq!(job.titles(), [""; 0]);
         job.run_by_hand(next.clone()).await;
         job.run_by_hand(next).await;
@@ -279,10 +279,10 @@ async fn a_run_killed_between_commit_and_message_is_one_message() {
 #[tokio::test(start_paused = true)]
 async fn a_dropped_run_is_reported_once() {
     for is_known in [false, true] {
-        let mut job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
+        let mut job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-11-29T10:00:00Z");
         job.item_ms = 5 * 60_000;
         tokio::select! {
-            () = job.run_by_hand(good()) => panic!("it takes a quarter of an hour"),
+            () = job.run_by_hand(make_good_items()) => panic!("it takes a quarter of an hour"),
             () = job.rig.clock.sleep(Duration::from_mins(8)) => {}
         }
         let dropped = job.rig.proxy.column("Processed j", "run").await;
@@ -290,7 +290,7 @@ async fn a_dropped_run_is_reported_once() {
         job.reported_run = is_known.then_some(dropped);
         job.item_ms = 0;
         job.rig.clock.sleep(Duration::from_mins(20)).await;
-        job.run_by_hand(good()).await;
+        job.run_by_hand(make_good_items()).await;
         let statuses = job.rig.proxy.column("Runs", "status").await;
         assert_eq!(statuses, ["crashed", "succeeded"]);
         let titles = job.titles();
@@ -300,12 +300,12 @@ async fn a_dropped_run_is_reported_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_is_not_reported() {
-    let mut job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
-    job.call("a", good()).await;
+    let mut job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    job.call("a", make_good_items()).await;
     job.rig.requests.is_paused = true;
     for _ in 0..5 {
         job.rig.clock.sleep(Duration::from_hours(24)).await;
-        job.call("a", broken()).await;
+        job.call("a", make_broken_items()).await;
     }
     assert_eq!(job.titles(), [""; 0]);
     let skipped = job.rig.proxy.column("Runs", "status").await;
@@ -314,10 +314,10 @@ async fn a_pause_is_not_reported() {
 
 #[tokio::test(start_paused = true)]
 async fn a_problem_that_lasts_is_repeated_and_escalated() {
-    let mut job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    let mut job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.rules.escalation = vec![EscalationLevel { after: EscalationDelay::Failures(3), to: "mail".into() }];
     for _ in 0..4 {
-        job.call("a", broken()).await;
+        job.call("a", make_broken_items()).await;
         job.rig.clock.sleep(Duration::from_hours(24)).await;
     }
     let to: Vec<String> =
@@ -337,8 +337,8 @@ async fn a_problem_that_lasts_is_repeated_and_escalated() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_links_to_the_tab_runs_of_its_spreadsheet() {
-    let job = JobOfTheWeek::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
-    job.call("a", broken()).await;
+    let job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
+    job.call("a", make_broken_items()).await;
     let store = job.rig.store(99);
     store.load().await.expect("it can be read");
     let id = store.tab_ids().runs.expect("a run has its row");

@@ -2,13 +2,14 @@
 //!
 //! The real client over the emulator, in process, with the paused clock.
 
+mod missed_times;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sheetkeep::app::schedule::due::{DueRun, DueStep, decide_next_step};
-use sheetkeep::clock::Clock;
 use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::runs::run::RunStatus;
@@ -16,13 +17,13 @@ use sheetkeep::port::step::StepError;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
-use sheetkeep::schedule::job_schedule::{OverlapPolicy, ReadyTime};
-use sheetkeep::schedule::recurrence::Recurrence;
+use sheetkeep::schedule::job_schedule::ReadyTime;
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::scheduled_rig::ScheduledRig;
-use crate::support::{Job, Slow, Values};
+use crate::skewed_clock::SkewedClock;
+use crate::test_job::{SlowSource, TestJob, ValueSource};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -37,30 +38,10 @@ struct ScheduledJob {
     machine_ahead_ms: i64,
 }
 
-/// A clock that shows another time than the service's.
-struct MachineClock {
-    inner: Arc<dyn Clock>,
-    ahead_ms: i64,
-}
-
-impl Clock for MachineClock {
-    fn now(&self) -> Timestamp {
-        Timestamp(self.inner.now().0 + self.ahead_ms)
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        self.inner.monotonic_ms()
-    }
-
-    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
-        self.inner.sleep(wait)
-    }
-}
-
 /// What a call of one clock came to.
 #[derive(Debug)]
 #[expect(dead_code, reason = "a failed test prints what is in it")]
-enum Outcome {
+enum CallOutcome {
     NotDue,
     Active,
     Ran(Box<RunReport>),
@@ -80,33 +61,40 @@ impl ScheduledJob {
     }
 
     /// One call of `run --due` on this machine, over this source.
-    async fn call(&self, host: &str, items: Vec<Value>) -> Outcome {
+    async fn call(&self, host: &str, items: Vec<Value>) -> CallOutcome {
         let seed = self.rig.next_seed();
         match self.rig.next_step(host, seed).await {
-            DueStep::NotDue { .. } => Outcome::NotDue,
-            DueStep::Active { .. } => Outcome::Active,
+            DueStep::NotDue { .. } => CallOutcome::NotDue,
+            DueStep::Active { .. } => CallOutcome::Active,
             DueStep::Run(due) => self.run(host, seed, items, Some(*due), RunScope::Default).await,
             DueStep::Record(due) => match self.run(host, seed, Vec::new(), Some(*due), RunScope::None).await {
-                Outcome::Ran(_) => Outcome::Recorded,
+                CallOutcome::Ran(_) => CallOutcome::Recorded,
                 other => other,
             },
         }
     }
 
     /// A run that a person starts.
-    async fn run_by_hand(&self, items: Vec<Value>) -> Outcome {
+    async fn run_by_hand(&self, items: Vec<Value>) -> CallOutcome {
         let seed = self.rig.next_seed();
         self.run("by hand", seed, items, None, RunScope::Default).await
     }
 
-    async fn run(&self, host: &str, seed: u64, items: Vec<Value>, due: Option<DueRun>, scope: RunScope) -> Outcome {
-        let machine = Arc::new(MachineClock { inner: Arc::clone(&self.rig.clock), ahead_ms: self.machine_ahead_ms });
-        let mut job = Job::new(machine).step(|value, _| match value["bad"].as_str() {
+    async fn run(
+        &self,
+        host: &str,
+        seed: u64,
+        items: Vec<Value>,
+        due: Option<DueRun>,
+        retrying: RunScope,
+    ) -> CallOutcome {
+        let machine = SkewedClock::new(&self.rig.clock, self.machine_ahead_ms);
+        let mut job = TestJob::new(machine).with_step(|value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
             None => Ok(vec![value.clone()]),
         });
         job.seed = seed;
-        job.plan.scope = scope;
+        job.plan.scope = retrying;
         job.plan.schedule = Some(Arc::new(self.rig.schedule.clone()));
         job.plan.holder.installation = host.to_owned();
         job.plan.holder.host = host.to_owned();
@@ -118,14 +106,14 @@ impl ScheduledJob {
             next: None,
         });
         (job.plan.trigger, job.plan.claim) = (due.trigger, Some(due.claim));
-        let values = Values::of(items.clone());
+        let values = ValueSource::of(items.clone());
         let values =
-            if items.iter().any(|item| item["breaks"] == true) { values.then_broken("cut off") } else { values };
-        let source = Slow::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
-        match job.run_over(self.rig.store(seed), Box::new(source)).await {
-            Ok(report) => Outcome::Ran(Box::new(report)),
-            Err(RunError::AlreadyClaimed { .. } | RunError::LeaseHeld { .. }) => Outcome::Taken,
-            Err(error) => Outcome::Failed(error),
+            if items.iter().any(|item| item["breaks"] == true) { values.with_broken_end("cut off") } else { values };
+        let source = SlowSource::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
+        match job.run_source(self.rig.store(seed), Box::new(source)).await {
+            Ok(report) => CallOutcome::Ran(Box::new(report)),
+            Err(RunError::AlreadyClaimed { .. } | RunError::LeaseHeld { .. }) => CallOutcome::Taken,
+            Err(error) => CallOutcome::Failed(error),
         }
     }
 
@@ -135,7 +123,7 @@ impl ScheduledJob {
     }
 
     /// The rows of Runs: the logical time and the status, oldest logical time first.
-    async fn rows(&self) -> Vec<(String, String)> {
+    async fn run_rows(&self) -> Vec<(String, String)> {
         let times = self.rig.proxy.column("Runs", "scheduled_for").await;
         let statuses = self.rig.proxy.column("Runs", "status").await;
         let mut rows: Vec<_> = times.into_iter().zip(statuses).collect();
@@ -144,25 +132,25 @@ impl ScheduledJob {
     }
 
     /// The logical times with a run, each as often as it ran.
-    async fn ran(&self) -> Vec<String> {
-        let ran = self.rows().await.into_iter().filter(|(_, status)| status != "skipped" && status != "missed");
+    async fn run_times(&self) -> Vec<String> {
+        let ran = self.run_rows().await.into_iter().filter(|(_, status)| status != "skipped" && status != "missed");
         ran.map(|(time, _)| time).collect()
     }
 
     /// The logical times of the schedule in this window, as Runs shows them.
-    fn expected(&self, from: &str, until: &str) -> Vec<String> {
+    fn expected_times(&self, from: &str, until: &str) -> Vec<String> {
         let parse = |text| Timestamp::parse(text).expect("a time");
         let found = self.rig.schedule.last_between(parse(from), parse(until), usize::MAX, 0);
-        found.occurrences.iter().map(|one| shown(one.scheduled_for)).collect()
+        found.occurrences.iter().map(|one| format_time(one.scheduled_for)).collect()
     }
 }
 
 /// A time as a tab shows it.
-fn shown(at: Timestamp) -> String {
+fn format_time(at: Timestamp) -> String {
     at.to_string().replace('T', " ").replace(".000Z", "")
 }
 
-fn items() -> Vec<Value> {
+fn make_items() -> Vec<Value> {
     vec![json!({"id": 1, "v": "a"}), json!({"id": 2, "v": "b"})]
 }
 
@@ -189,33 +177,33 @@ async fn three_clocks_make_one_run_of_each_day_of_a_year() {
         }
         join_all(at_once.drain(..).map(|clock| job.call(clock, Vec::new()))).await;
     }
-    let expected = job.expected("2026-10-20T00:00:00Z", "2027-11-03T12:00:00Z");
-    assert_eq!(job.rows().await, expected.into_iter().map(|at| (at, "succeeded".to_owned())).collect::<Vec<_>>());
+    let expected = job.expected_times("2026-10-20T00:00:00Z", "2027-11-03T12:00:00Z");
+    assert_eq!(job.run_rows().await, expected.into_iter().map(|at| (at, "succeeded".to_owned())).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]
 async fn two_clocks_at_one_moment_make_one_run() {
     for nth in 0..8 {
         let job = ScheduledJob::with_behavior("0 9 * * *", "2026-11-29T08:00:00Z", nth);
-        job.rig.proxy.slow_down(Duration::from_millis(200));
+        job.rig.proxy.set_latency(Duration::from_millis(200));
         for _ in 0..3 {
             let ends = join_all(["a", "b", "c"].map(|host| job.call(host, Vec::new()))).await;
-            let ran = ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count();
+            let ran = ends.iter().filter(|end| matches!(end, CallOutcome::Ran(_))).count();
             assert_eq!(ran, 1, "{nth}: {ends:?}");
-            assert!(!ends.iter().any(|end| matches!(end, Outcome::Failed(_))), "{nth}: {ends:?}");
+            assert!(!ends.iter().any(|end| matches!(end, CallOutcome::Failed(_))), "{nth}: {ends:?}");
             job.wait(DAY).await;
         }
-        assert_eq!(job.rows().await.len(), 3, "{nth}");
+        assert_eq!(job.run_rows().await.len(), 3, "{nth}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_not_due_reads_twice_and_writes_nothing() {
     let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    job.rig.proxy.record();
-    assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
-    let calls = job.rig.proxy.recorded();
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
+    job.rig.proxy.start_recording();
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::NotDue));
+    let calls = job.rig.proxy.take_recording();
     assert_eq!(calls.len(), 2, "{calls:?}");
     assert!(calls.iter().all(|call| call.method == hyper::Method::GET), "{calls:?}");
 }
@@ -224,161 +212,35 @@ async fn a_clock_that_is_not_due_reads_twice_and_writes_nothing() {
 async fn a_claim_whose_answer_is_lost_is_one_run() {
     for is_applied in [true, false] {
         let job = ScheduledJob::new("0 9 * * *", "2026-11-28T08:00:00Z");
-        assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+        assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
         job.wait(DAY).await;
-        job.rig.proxy.lose(Some((0, is_applied)));
-        let ends = join_all(["a", "b"].map(|host| job.call(host, items()))).await;
-        assert_eq!(ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count(), 1, "{ends:?}");
-        assert_eq!(job.ran().await, ["2026-11-28 08:00:00", "2026-11-29 08:00:00"]);
+        job.rig.proxy.lose_write(0, is_applied);
+        let ends = join_all(["a", "b"].map(|host| job.call(host, make_items()))).await;
+        assert_eq!(ends.iter().filter(|end| matches!(end, CallOutcome::Ran(_))).count(), 1, "{ends:?}");
+        assert_eq!(job.run_times().await, ["2026-11-28 08:00:00", "2026-11-29 08:00:00"]);
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_outage_is_recorded_and_the_latest_occurrence_runs() {
-    let job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    // A suspend of ten hours.
-    job.wait(10 * HOUR + 5 * MINUTE).await;
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    let rows = job.rows().await;
-    assert_eq!(
-        rows.iter().map(|(at, _)| at.clone()).collect::<Vec<_>>(),
-        job.expected("2026-11-29T07:30:00Z", "2026-11-29T18:00:00Z")
-    );
-    assert_eq!(rows.iter().filter(|(_, status)| status == "missed").count(), 9);
-    assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-29 18:00:00"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_occurrence_during_a_run_is_recorded_after_it() {
-    let mut job = ScheduledJob::new("*/10 * * * *", "2026-11-29T08:00:00Z");
-    job.item_ms = 4 * MINUTE;
-    // Three waits of four minutes: one for each item, and one for the end.
-    let (run, active) = tokio::join!(job.call("a", items()), async {
-        job.wait(11 * MINUTE).await;
-        job.call("b", items()).await
-    });
-    assert!(matches!(run, Outcome::Ran(_)) && matches!(active, Outcome::Active), "{run:?} {active:?}");
-    assert_eq!(job.rows().await.len(), 1, "the holder of the lease alone writes");
-    assert!(matches!(job.call("b", items()).await, Outcome::Recorded));
-    assert!(matches!(job.call("b", items()).await, Outcome::NotDue));
-    let rows = job.rows().await;
-    assert_eq!(rows[1], ("2026-11-29 08:10:00".to_owned(), "skipped".to_owned()), "{rows:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_killed_run_is_recorded_and_its_occurrence_is_not_run_twice() {
-    let mut job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
-    job.item_ms = 5 * MINUTE;
-    tokio::select! {
-        _ = job.call("a", items()) => panic!("it takes a quarter of an hour"),
-        () = job.wait(8 * MINUTE) => {}
-    }
-    assert!(matches!(job.call("b", items()).await, Outcome::Active), "its lease is not over");
-    job.wait(20 * MINUTE).await;
-    assert!(matches!(job.call("b", items()).await, Outcome::NotDue), "the occurrence was claimed");
-    job.item_ms = 0;
-    job.wait(32 * MINUTE).await;
-    assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
-    let rows = job.rows().await;
-    let expected = [("2026-11-29 08:00:00", "crashed"), ("2026-11-29 09:00:00", "succeeded")];
-    assert_eq!(rows, expected.map(|(at, status)| (at.to_owned(), status.to_owned())));
-    assert_eq!(job.rig.proxy.column("Data", "id").await, ["1", "2"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_job_pauses_after_failures_until_a_run_by_hand_succeeds() {
-    let mut job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
-    job.rig.schedule.pause_after = 2;
-    let broken = vec![json!({"id": 1, "breaks": true})];
-    for _ in 0..2 {
-        assert!(matches!(job.call("a", broken.clone()).await, Outcome::Failed(RunError::Source { .. })));
-        job.wait(HOUR).await;
-    }
-    assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
-    let messages = job.rig.proxy.column("Runs", "message").await;
-    assert_eq!(messages.last().map(String::as_str), Some("skipped: paused after 2 failed runs in a row"));
-    assert!(matches!(job.run_by_hand(items()).await, Outcome::Ran(_)));
-    job.wait(HOUR).await;
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    let statuses: Vec<String> = job.rig.proxy.column("Runs", "status").await;
-    assert_eq!(statuses, ["failed", "failed", "skipped", "succeeded", "succeeded"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_paused_job_and_a_blackout_date_get_a_row_and_no_run() {
-    let mut job = ScheduledJob::new("0 9 * * *", "2026-12-24T08:00:00Z");
-    job.rig.schedule.blackout.add("2026-12-25").expect("a date");
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    job.wait(DAY).await;
-    assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
-    job.wait(DAY).await;
-    job.rig.requests.is_paused = true;
-    assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
-    let messages = job.rig.proxy.column("Runs", "message").await;
-    assert_eq!(messages, ["", "skipped: blackout date", "skipped: the job is paused"]);
-    assert_eq!(job.ran().await, ["2026-12-24 08:00:00"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_is_answered_once_by_any_number_of_clocks() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
     job.wait(HOUR).await;
     job.rig.requests.run_now = Some("46355.43".to_owned());
-    let ends = join_all(["a", "b", "c"].map(|host| job.call(host, items()))).await;
-    assert_eq!(ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count(), 1, "{ends:?}");
-    assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
+    let ends = join_all(["a", "b", "c"].map(|host| job.call(host, make_items()))).await;
+    assert_eq!(ends.iter().filter(|end| matches!(end, CallOutcome::Ran(_))).count(), 1, "{ends:?}");
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::NotDue));
     assert_eq!(job.rig.proxy.column("Runs", "trigger").await, ["schedule", "run now"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_queued_occurrence_runs_once_the_active_run_has_ended() {
-    let mut job = ScheduledJob::new("*/10 * * * *", "2026-11-29T08:00:00Z");
-    (job.item_ms, job.rig.schedule.overlap) = (4 * MINUTE, OverlapPolicy::Queue);
-    let (run, active) = tokio::join!(job.call("a", items()), async {
-        job.wait(11 * MINUTE).await;
-        job.call("b", items()).await
-    });
-    assert!(matches!(run, Outcome::Ran(_)) && matches!(active, Outcome::Active), "{run:?} {active:?}");
-    job.item_ms = 0;
-    assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
-    assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-29 08:10:00"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_job_first_called_after_its_grace_runs_the_next_day() {
-    // Nine in Berlin, and a clock that calls at eleven.
-    let job = ScheduledJob::new("0 9 * * *", "2026-11-29T10:00:00Z");
-    assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
-    assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
-    job.wait(DAY).await;
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    let expected = [("2026-11-29 08:00:00", "skipped"), ("2026-11-30 08:00:00", "succeeded")];
-    assert_eq!(job.rows().await, expected.map(|(at, status)| (at.to_owned(), status.to_owned())));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_changed_schedule_invents_no_missed_times() {
-    let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    job.wait(22 * HOUR + MINUTE).await;
-    job.rig.schedule.recurrence = Recurrence::parse("*/10 * * * *").expect("an expression");
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    let rows = job.rows().await;
-    // Those of the last hour count, as for a new job.
-    assert_eq!(rows.len(), 7, "{rows:?}");
-    assert_eq!(rows[6], ("2026-11-30 06:00:00".to_owned(), "succeeded".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_on_a_fast_machine_does_not_skip_the_next_time() {
     let mut job = ScheduledJob::new("* * * * *", "2026-11-29T08:00:00Z");
     (job.item_ms, job.machine_ahead_ms) = (4_000, 50_000);
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
     job.wait(MINUTE).await;
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
-    assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-29 08:01:00"]);
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
+    assert_eq!(job.run_times().await, ["2026-11-29 08:00:00", "2026-11-29 08:01:00"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -391,25 +253,12 @@ async fn clocks_that_jump_by_three_hours_run_each_time_once() {
             if let Some((_, hours)) = jumps.iter().find(|(at, _)| *at == half_hour) {
                 job.machine_ahead_ms = hours * 3_600_000;
             }
-            let end = job.call("a", items()).await;
-            assert_eq!(matches!(end, Outcome::Ran(_)), half_hour % 2 == 0, "{half_hour}: {end:?}");
+            let end = job.call("a", make_items()).await;
+            assert_eq!(matches!(end, CallOutcome::Ran(_)), half_hour % 2 == 0, "{half_hour}: {end:?}");
             job.wait(30 * MINUTE).await;
         }
-        assert_eq!(job.ran().await, job.expected("2026-11-29T07:59:59Z", "2026-11-30T01:59:59Z"));
+        assert_eq!(job.run_times().await, job.expected_times("2026-11-29T07:59:59Z", "2026-11-30T01:59:59Z"));
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_gap_of_three_hours_and_one_of_ten_are_recorded() {
-    let job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
-    for hours in [0, 3, 10] {
-        job.wait(hours * HOUR).await;
-        assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)), "after {hours} h");
-    }
-    let rows = job.rows().await;
-    let statuses = |status: &str| rows.iter().filter(|(_, of)| of == status).count();
-    assert_eq!((statuses("succeeded"), statuses("missed"), rows.len()), (3, 2 + 9, 14), "{rows:?}");
-    assert_eq!(rows.iter().map(|(time, _)| time.clone()).collect::<Vec<_>>().len(), 14);
 }
 
 #[tokio::test(start_paused = true)]
@@ -421,8 +270,8 @@ async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
     for day in 0..3 {
         for minute in 0..120 {
             let now = job.rig.clock.now();
-            if matches!(job.call("a", items()).await, Outcome::Ran(_)) {
-                starts.push((day, shown(now)[11..16].to_owned()));
+            if matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)) {
+                starts.push((day, format_time(now)[11..16].to_owned()));
                 break;
             }
             assert!(minute < 119, "it never starts on day {day}");
@@ -434,7 +283,7 @@ async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
     // Ready at nine in Berlin, eight in UTC: ten minutes before, and then the length of a run. The
     // run reads two records and the end of its source. A call may be a minute early.
     assert_eq!(starts, [(0, "07:49".into()), (1, "07:34".into()), (2, "07:34".into())]);
-    assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-30 08:00:00", "2026-12-01 08:00:00"]);
+    assert_eq!(job.run_times().await, ["2026-11-29 08:00:00", "2026-11-30 08:00:00", "2026-12-01 08:00:00"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -459,15 +308,15 @@ async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
     assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed"]);
     job.wait(DAY).await;
     assert_eq!(record("a").await, Some(true), "the next day's has a row of its own");
-    assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
+    assert!(matches!(job.call("b", make_items()).await, CallOutcome::Ran(_)));
     assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed", "succeeded"]);
-    assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::NotDue));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
     let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
-    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
     job.wait(DAY).await;
     let mut standing = job.rig.store(50).read_standing().await.expect("the state can be read");
     // No lease is longer than a day: a wrong clock has written the others.
@@ -488,15 +337,15 @@ async fn a_plain_run_that_cannot_start_counts_for_the_pause() {
     for _ in 0..2 {
         let seed = job.rig.next_seed();
         let end = Some((RunStatus::Failed, "orders.csv does not exist".to_owned()));
-        let mut run = Job::new(Arc::clone(&job.rig.clock));
+        let mut run = TestJob::new(Arc::clone(&job.rig.clock));
         (run.seed, run.plan.scope, run.plan.recorded_end) = (seed, RunScope::None, end);
         (run.plan.schedule, run.plan.claim) =
             (Some(Arc::new(job.rig.schedule.clone())), Some(ScheduleClaim::default()));
-        run.run_over(job.rig.store(seed), Box::new(Values::of(Vec::new()))).await.expect("it is recorded");
+        run.run_source(job.rig.store(seed), Box::new(ValueSource::of(Vec::new()))).await.expect("it is recorded");
     }
     assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed"]);
     job.wait(HOUR).await;
-    assert!(matches!(job.call("a", items()).await, Outcome::Recorded), "the schedule pauses");
+    assert!(matches!(job.call("a", make_items()).await, CallOutcome::Recorded), "the schedule pauses");
     let messages = job.rig.proxy.column("Runs", "message").await;
     assert!(messages.iter().any(|message| message.contains("paused after 2 failed runs")), "{messages:?}");
     assert!(!job.rig.proxy.column("Runs", "status").await.contains(&"succeeded".to_owned()));
@@ -507,7 +356,7 @@ async fn a_job_that_outgrows_its_interval_says_so_in_runs() {
     let mut job = ScheduledJob::new("*/10 * * * *", "2026-11-29T08:00:00Z");
     job.item_ms = 4 * MINUTE;
     for _ in 0..3 {
-        assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+        assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
         job.wait(8 * MINUTE).await;
     }
     let messages = job.rig.proxy.column("Runs", "message").await.join("|");

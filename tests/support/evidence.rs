@@ -22,7 +22,7 @@ impl Stopwatch {
 }
 
 /// The commit that is checked out here, and whether anything differs from it.
-pub fn commit() -> String {
+pub fn read_commit() -> String {
     let git = |args: &[&str]| {
         let printed = Command::new("git").args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().ok()?;
         String::from_utf8(printed.stdout).ok().map(|text| text.trim().to_owned())
@@ -33,7 +33,7 @@ pub fn commit() -> String {
 }
 
 /// Writes a file of evidence: the whole file, or one part of it and leaves the others.
-pub fn write(file: &str, part: Option<&str>, evidence: &Value) {
+pub fn write_evidence(file: &str, part: Option<&str>, evidence: &Value) {
     static WRITING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = WRITING.lock();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence");

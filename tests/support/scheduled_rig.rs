@@ -14,7 +14,7 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededRng, TestClock};
 use sheetkeep::time::Timestamp;
 
-use crate::front::EmulatorProxy;
+use crate::emulator_proxy::proxy::EmulatorProxy;
 
 /// A job on a spreadsheet of its own.
 pub struct ScheduledRig {
@@ -48,7 +48,7 @@ impl ScheduledRig {
 
     pub fn store(&self, seed: u64) -> SheetsStore {
         let sheets = Arc::new(self.proxy.sheets(seed));
-        SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock))
+        SheetsStore::new(sheets, EmulatorProxy::spreadsheet_id(), "j", "Data", Arc::clone(&self.clock))
     }
 
     /// What a call of `run --due` on this host does now.

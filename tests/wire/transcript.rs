@@ -6,39 +6,39 @@ use std::fmt::Write as _;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::front::RecordedCall;
+use crate::emulator_proxy::proxy::RecordedCall;
 
 /// Columns of a line; what fits is written on one line.
 const WIDTH: usize = 110;
 
 /// Returns the requests in order, with the numbers of processes replaced.
-pub fn transcript(calls: &[RecordedCall]) -> String {
+pub fn write_transcript(calls: &[RecordedCall]) -> String {
     let mut text = String::new();
     for call in calls {
         let status = call.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-        let _ = writeln!(text, "{} {} -> {status}", call.method, decoded(&call.path));
-        for parameter in parameters(&call.query) {
-            let _ = writeln!(text, "    {}", decoded(&parameter.replace('+', " ")));
+        let _ = writeln!(text, "{} {} -> {status}", call.method, decode_query(&call.path));
+        for parameter in list_parameters(&call.query) {
+            let _ = writeln!(text, "    {}", decode_query(&parameter.replace('+', " ")));
         }
         if !call.body.is_empty() {
             let body: Value = serde_json::from_slice(&call.body).expect("requests are JSON");
             let _ = writeln!(text, "  body of {} bytes:", call.body.len());
-            let _ = writeln!(text, "  {}", pretty(&body, 2));
+            let _ = writeln!(text, "  {}", pretty_print(&body, 2));
         }
     }
-    numbered_processes(&text)
+    number_processes(&text)
 }
 
 /// Returns the parameters of a query, sorted by name: the client's own order is random.
 /// Parameters of one name, such as ranges, keep their order.
-fn parameters(query: &str) -> Vec<&str> {
+fn list_parameters(query: &str) -> Vec<&str> {
     let mut all: Vec<&str> = query.split('&').filter(|parameter| !parameter.is_empty()).collect();
     all.sort_by_key(|parameter| parameter.split('=').next());
     all
 }
 
 /// Returns every header that any of the requests has, but for its length.
-pub fn headers(calls: &[RecordedCall]) -> String {
+pub fn list_headers(calls: &[RecordedCall]) -> String {
     let all = calls.iter().flat_map(|call| {
         let sent = call.headers.iter().filter(|(name, _)| name != "content-length");
         sent.map(|(name, value)| format!("{} {name}: {value}", call.method))
@@ -46,23 +46,23 @@ pub fn headers(calls: &[RecordedCall]) -> String {
     all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("\n")
 }
 
-fn decoded(text: &str) -> String {
+fn decode_query(text: &str) -> String {
     percent_decode_str(text).decode_utf8().expect("UTF-8").into_owned()
 }
 
 /// Writes JSON in the order of its keys, on one line where it fits.
-pub fn pretty(value: &Value, indent: usize) -> String {
+pub fn pretty_print(value: &Value, indent: usize) -> String {
     let flat = value.to_string();
     let fits = indent + flat.len() <= WIDTH;
     let (open, close, parts) = match value {
         Value::Object(map) if !fits && !map.is_empty() => {
             let part = |(name, value): (&String, &Value)| {
-                format!("{}: {}", Value::String(name.clone()), pretty(value, indent + 2))
+                format!("{}: {}", Value::String(name.clone()), pretty_print(value, indent + 2))
             };
             ('{', '}', map.iter().map(part).collect::<Vec<_>>())
         }
         Value::Array(list) if !fits && !list.is_empty() => {
-            ('[', ']', list.iter().map(|value| pretty(value, indent + 2)).collect())
+            ('[', ']', list.iter().map(|value| pretty_print(value, indent + 2)).collect())
         }
         _ => return flat,
     };
@@ -71,7 +71,7 @@ pub fn pretty(value: &Value, indent: usize) -> String {
 }
 
 /// Replaces the number of each process, which depends on the runs of other tests.
-pub fn numbered_processes(text: &str) -> String {
+pub fn number_processes(text: &str) -> String {
     let pattern = regex::Regex::new(r"\b1000\d{3}\b").expect("a pattern");
     let mut seen = Vec::new();
     let number = |found: &regex::Captures<'_>| {

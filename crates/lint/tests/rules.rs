@@ -318,7 +318,7 @@ fn paths_that_are_not_there_are_lines() {
 }
 
 /// The planted faults: line and code, as the script's own comments name them.
-fn planted(text: &str) -> Vec<(usize, String)> {
+fn find_planted(text: &str) -> Vec<(usize, String)> {
     let mut faults = Vec::new();
     for (at, line) in text.lines().enumerate() {
         let Some((_, codes)) = line.split_once("# fault: ") else { continue };
@@ -331,7 +331,7 @@ fn planted(text: &str) -> Vec<(usize, String)> {
 fn planted_faults_are_found_in_a_script_of_forty_lines() {
     let text = include_str!("planted.py");
     let report = lint(ExampleKind::Python, text);
-    let faults = planted(text);
+    let faults = find_planted(text);
     assert!(faults.len() >= 20 && text.lines().count() <= 40);
     let is_found = |(line, code): &&(usize, String)| {
         report.findings.iter().any(|finding| finding.position.line == *line && finding.code == code.as_str())

@@ -9,93 +9,93 @@ failed = "..50%"
 filled = ["price"]
 "#;
 
-fn project(rows: &str) -> TempProject {
+fn make_project(rows: &str) -> TempProject {
     TempProject::orders(EXPECTED, rows)
 }
 
 #[test]
 fn a_source_that_is_empty_degrades_the_run() {
-    let project = project("a,1\nb,2\nc,3\n");
-    project.run(&["run", "orders.toml"]).exits(0).shows("succeeded");
+    let project = make_project("a,1\nb,2\nc,3\n");
+    project.run(&["run", "orders.toml"]).exits(0).stdout_has("succeeded");
     project.write("orders.csv", "id,price\n");
     let degraded = project.run(&["run", "orders.toml"]);
-    degraded.exits(3).shows("▲ degraded").shows("read 0, expected at least 3");
+    degraded.exits(3).stdout_has("▲ degraded").stdout_has("read 0, expected at least 3");
     assert_eq!(project.column("orders.toml", "Runs", "status"), ["succeeded", "degraded"]);
     let message = project.column("orders.toml", "Runs", "message");
     assert_eq!(message[1], "read 0, expected at least 3");
     assert_eq!(project.column("orders.toml", "Orders", "id"), ["a", "b", "c"], "nothing was removed");
-    project.run(&["run", "orders.toml", "--fail-on", "none"]).exits(0).shows("degraded");
-    project.run(&["status", "orders.toml"]).exits(0).shows("degraded");
+    project.run(&["run", "orders.toml", "--fail-on", "none"]).exits(0).stdout_has("degraded");
+    project.run(&["status", "orders.toml"]).exits(0).stdout_has("degraded");
 }
 
 #[test]
 fn a_column_that_went_empty_degrades_the_run() {
-    let project = project("a,\nb,\nc,\n");
-    project.run(&["run", "orders.toml"]).exits(3).shows("no row has a value in column price");
+    let project = make_project("a,\nb,\nc,\n");
+    project.run(&["run", "orders.toml"]).exits(3).stdout_has("no row has a value in column price");
     project.write("orders.csv", "id,price\nd,\ne,5\nf,\n");
-    project.run(&["run", "orders.toml"]).exits(0).shows("succeeded");
-    project.run(&["run", "orders.toml"]).exits(0).shows("new 0");
+    project.run(&["run", "orders.toml"]).exits(0).stdout_has("succeeded");
+    project.run(&["run", "orders.toml"]).exits(0).stdout_has("new 0");
 }
 
 #[test]
 fn a_share_of_failures_is_tolerated_and_no_more() {
-    let project = project("a,1\n,2\nc,3\n");
-    project.run(&["run", "orders.toml"]).exits(3).shows("partial");
+    let project = make_project("a,1\n,2\nc,3\n");
+    project.run(&["run", "orders.toml"]).exits(3).stdout_has("partial");
     project.write("orders.csv", "id,price\na,1\n,4\n,5\n");
     let degraded = project.run(&["run", "orders.toml"]);
-    degraded.exits(3).shows("failed 2, expected at most 50 % of those read; 2 failed; see Failures orders");
-    project.run(&["run", "orders.toml", "--retry-failures"]).exits(3).shows("partial");
+    degraded.exits(3).stdout_has("failed 2, expected at most 50 % of those read; 2 failed; see Failures orders");
+    project.run(&["run", "orders.toml", "--retry-failures"]).exits(3).stdout_has("partial");
 }
 
 #[test]
 fn a_range_that_is_none_is_refused_with_its_line() {
-    let project = project("a,1\n");
-    project.change("orders.toml", "\"3..\"", "\"3...\"");
+    let project = make_project("a,1\n");
+    project.replace_in("orders.toml", "\"3..\"", "\"3...\"");
     project
         .run(&["check", "orders.toml"])
         .exits(78)
-        .says("`expect.read` is not a range of counts")
-        .says("\"1..\" for at least 1");
+        .stderr_has("`expect.read` is not a range of counts")
+        .stderr_has("\"1..\" for at least 1");
 }
 
 #[test]
 fn a_plan_names_the_expectation_that_a_run_would_miss() {
-    let project = project("a,1\n");
-    project.run(&["plan", "orders.toml"]).exits(0).shows("would be degraded: read 1, expected at least 3");
+    let project = make_project("a,1\n");
+    project.run(&["plan", "orders.toml"]).exits(0).stdout_has("would be degraded: read 1, expected at least 3");
 }
 
 /// Rows `from` to `to`, each with a price.
-fn rows(range: std::ops::Range<u32>) -> String {
+fn read_rows(range: std::ops::Range<u32>) -> String {
     range.fold(String::new(), |rows, n| rows + &format!("k{n},{n}\n"))
 }
 
 #[test]
 fn a_source_that_shrinks_or_empties_removes_nothing() {
     for mode in ["append", "upsert"] {
-        let project = project(&rows(0..100));
-        project.change("orders.toml", "tab = \"Orders\"", &format!("tab = \"Orders\"\nmode = \"{mode}\""));
-        project.change("orders.toml", "read = \"3..\"", "read = \"20..\"");
-        project.run(&["run", "orders.toml"]).exits(0).shows("new 100");
+        let project = make_project(&read_rows(0..100));
+        project.replace_in("orders.toml", "tab = \"Orders\"", &format!("tab = \"Orders\"\nmode = \"{mode}\""));
+        project.replace_in("orders.toml", "read = \"3..\"", "read = \"20..\"");
+        project.run(&["run", "orders.toml"]).exits(0).stdout_has("new 100");
         for (left, read) in [(0, "read 0"), (3, "read 3"), (19, "read 19")] {
-            project.write("orders.csv", &format!("id,price\n{}", rows(0..left)));
+            project.write("orders.csv", &format!("id,price\n{}", read_rows(0..left)));
             let degraded = project.run(&["run", "orders.toml"]);
             let line = format!("{read}, expected at least 20");
-            degraded.exits(3).shows("degraded").shows(&line);
-            assert_eq!(degraded.out.matches("expected at least").count(), 1, "one line: {}", degraded.out);
+            degraded.exits(3).stdout_has("degraded").stdout_has(&line);
+            assert_eq!(degraded.stdout.matches("expected at least").count(), 1, "one line: {}", degraded.stdout);
             let message = project.column("orders.toml", "Runs", "message");
             assert_eq!(message.last(), Some(&line));
         }
         assert_eq!(project.column("orders.toml", "Orders", "id").len(), 100, "nothing was removed");
         let fsck = project.run(&["fsck", "orders.toml"]);
-        fsck.exits(0).shows("100 keys, 100 data rows; consistent");
-        project.write("orders.csv", &format!("id,price\n{}", rows(0..101)));
-        project.run(&["run", "orders.toml"]).exits(0).shows("new 1");
+        fsck.exits(0).stdout_has("100 keys, 100 data rows; consistent");
+        project.write("orders.csv", &format!("id,price\n{}", read_rows(0..101)));
+        project.run(&["run", "orders.toml"]).exits(0).stdout_has("new 1");
     }
 }
 
 fn upsert_project(rows: &str) -> TempProject {
-    let project = project(rows);
-    project.change("orders.toml", "tab = \"Orders\"", "tab = \"Orders\"\nmode = \"upsert\"");
+    let project = make_project(rows);
+    project.replace_in("orders.toml", "tab = \"Orders\"", "tab = \"Orders\"\nmode = \"upsert\"");
     project.run(&["run", "orders.toml"]).exits(0);
     project
 }
@@ -105,20 +105,23 @@ fn a_column_that_went_empty_changes_no_row() {
     let project = upsert_project("a,1\nb,2\nc,3\n");
     project.write("orders.csv", "id,price\na,\nb,\nc,\nd,\n");
     let degraded = project.run(&["run", "orders.toml"]);
-    degraded.exits(3).shows("no row has a value in column price; 3 changed rows are held back").shows("1 row added");
+    degraded
+        .exits(3)
+        .stdout_has("no row has a value in column price; 3 changed rows are held back")
+        .stdout_has("1 row added");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "3", ""]);
-    project.run(&["plan", "orders.toml"]).exits(0).shows("no row has a value in column price; 3 changed rows");
+    project.run(&["plan", "orders.toml"]).exits(0).stdout_has("no row has a value in column price; 3 changed rows");
     project.write("orders.csv", "id,price\na,1\nb,2\nc,4\nd,5\n");
-    project.run(&["run", "orders.toml"]).exits(0).shows("2 rows updated");
+    project.run(&["run", "orders.toml"]).exits(0).stdout_has("2 rows updated");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "4", "5"]);
     project.write("orders.csv", "id,price\na,\nb,2\nc,4\nd,5\n");
-    project.run(&["run", "orders.toml"]).exits(3).shows("1 changed row is held back");
+    project.run(&["run", "orders.toml"]).exits(3).stdout_has("1 changed row is held back");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "4", "5"]);
     project
         .run(&["run", "orders.toml", "--approve"])
         .exits(3)
-        .shows("1 row updated")
-        .shows("no row has a value in column price");
+        .stdout_has("1 row updated")
+        .stdout_has("no row has a value in column price");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["", "2", "4", "5"]);
 }
 
@@ -127,7 +130,7 @@ fn a_source_that_shrinks_changes_no_row() {
     let project = upsert_project("a,1\nb,2\nc,3\n");
     project.write("orders.csv", "id,price\na,9\nd,4\n");
     let degraded = project.run(&["run", "orders.toml"]);
-    degraded.exits(3).shows("read 2, expected at least 3; 1 changed row is held back").shows("1 row added");
+    degraded.exits(3).stdout_has("read 2, expected at least 3; 1 changed row is held back").stdout_has("1 row added");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "3", "4"]);
 }
 
@@ -136,18 +139,22 @@ fn too_many_failures_change_no_row() {
     let project = upsert_project("a,1\nb,2\nc,3\nd,4\n");
     project.write("orders.csv", "id,price\na,9\n,1\n,2\n,3\n");
     let degraded = project.run(&["run", "orders.toml"]);
-    degraded.exits(3).shows("failed 3, expected at most 50 % of those read; 1 changed row is held back");
+    degraded.exits(3).stdout_has("failed 3, expected at most 50 % of those read; 1 changed row is held back");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "3", "4"]);
 }
 
 #[test]
 fn a_program_leaves_only_what_was_read_to_judge() {
     let project = upsert_project("a,1\nb,2\nc,3\n");
-    project.change("orders.toml", "[sheet]", "[[step]]\ncommand = [\"/bin/cat\"]\n\n[sheet]");
+    project.replace_in("orders.toml", "[sheet]", "[[step]]\ncommand = [\"/bin/cat\"]\n\n[sheet]");
     project.write("orders.csv", "id,price\na,\nb,\nc,\n");
-    project.run(&["run", "orders.toml"]).exits(3).shows("no row has a value in column price").shows("3 rows updated");
+    project
+        .run(&["run", "orders.toml"])
+        .exits(3)
+        .stdout_has("no row has a value in column price")
+        .stdout_has("3 rows updated");
     project.write("orders.csv", "id,price\na,1\n");
-    project.run(&["run", "orders.toml"]).exits(3).shows("1 changed row is held back");
+    project.run(&["run", "orders.toml"]).exits(3).stdout_has("1 changed row is held back");
     assert_eq!(project.column("orders.toml", "Orders", "price"), ["", "", ""]);
 }
 
@@ -155,21 +162,21 @@ fn a_program_leaves_only_what_was_read_to_judge() {
 fn a_scheduled_job_warns_of_counts_far_from_the_usual_ones() {
     let project = TempProject::orders("\n[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n", "");
     let run = |count: u32| {
-        project.write("orders.csv", &format!("id,price\n{}", rows(0..count)));
+        project.write("orders.csv", &format!("id,price\n{}", read_rows(0..count)));
         project.run(&["run", "orders.toml"])
     };
     for count in [40, 41, 42] {
-        assert!(!run(count).exits(0).err.contains("usually"), "nothing is usual yet");
+        assert!(!run(count).exits(0).stderr.contains("usually"), "nothing is usual yet");
     }
-    assert!(!run(41).exits(0).err.contains("usually"));
+    assert!(!run(41).exits(0).stderr.contains("usually"));
     let unusual = "read 3, usually about 41";
-    run(3).exits(0).shows("succeeded").says(unusual).says("[expect]");
-    run(0).exits(0).says("read 0, usually about 41");
+    run(3).exits(0).stdout_has("succeeded").stderr_has(unusual).stderr_has("[expect]");
+    run(0).exits(0).stderr_has("read 0, usually about 41");
     let message = project.column("orders.toml", "Runs", "message");
     assert_eq!(message.last().map(String::as_str), Some("read 0, usually about 41"));
-    project.run(&["plan", "orders.toml"]).exits(0).shows("read 0, usually about 41");
+    project.run(&["plan", "orders.toml"]).exits(0).stdout_has("read 0, usually about 41");
     // What the job file expects comes in the place of what is usual.
     project.write("orders.toml", &(project.read("orders.toml") + "[expect]\nread = \"0..\"\n"));
-    assert!(!run(0).exits(0).err.contains("usually"));
+    assert!(!run(0).exits(0).stderr.contains("usually"));
     assert_eq!(project.column("orders.toml", "Orders", "id").len(), 42, "nothing was removed");
 }

@@ -10,10 +10,10 @@ fn short_line() -> (TempProject, String) {
     let project = TempProject::empty();
     project.write("people.toml", JOB);
     project.write("people.csv", "email,name\na@x.org,Ada\nb@x.org\n");
-    project.run(&["run", "people.toml"]).exits(3).shows("failed 1");
+    project.run(&["run", "people.toml"]).exits(3).stdout_has("failed 1");
     let listed = project.run(&["failures", "list", "people.toml"]);
     let is_id = |word: &&str| word.trim_start_matches('#').len() == 16 && !word.contains('@');
-    let id = listed.out.split_whitespace().find(is_id).expect("the id of a record without a key");
+    let id = listed.stdout.split_whitespace().find(is_id).expect("the id of a record without a key");
     let id = id.trim_start_matches('#').to_owned();
     (project, id)
 }
@@ -22,11 +22,11 @@ fn short_line() -> (TempProject, String) {
 fn a_corrected_line_is_closed_as_explain_advises() {
     let (project, id) = short_line();
     project.write("people.csv", "email,name\na@x.org,Ada\nb@x.org,Bob\n");
-    project.run(&["run", "people.toml"]).exits(0).shows("new 1");
+    project.run(&["run", "people.toml"]).exits(0).stdout_has("new 1");
     let explained = project.run(&["explain", "people.toml", &format!("#{id}")]);
-    explained.exits(0).shows("close this with failures skip");
+    explained.exits(0).stdout_has("close this with failures skip");
     project.run(&["failures", "skip", "people.toml", &id]).exits(0);
-    assert!(!project.run(&["status", "people.toml"]).out.contains("1 open"));
+    assert!(!project.run(&["status", "people.toml"]).stdout.contains("1 open"));
 }
 
 #[test]

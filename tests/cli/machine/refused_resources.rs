@@ -7,9 +7,9 @@
 use std::fs::OpenOptions;
 use std::process::Command;
 
-use crate::live::Live;
-use crate::temp_project::{Ended, TempProject, ended};
-use crate::wire::Emulator;
+use crate::emulator_process::EmulatorProcess;
+use crate::running_command::RunningCommand;
+use crate::temp_project::{CommandOutput, TempProject, run_to_end};
 
 const JOB: &str = r#"
 name = "letters"
@@ -44,34 +44,34 @@ fi
 const PEOPLE: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// Returns a job with six recipients, whose program does `at_c` at the third.
-fn project(at_c: &str) -> TempProject {
+fn make_project(at_c: &str) -> TempProject {
     let project = TempProject::empty();
     project.write("letters.toml", JOB);
     project.write("letter.sh", LETTER);
     project.write("at-c.sh", at_c);
-    executable(&project);
+    write_executable(&project);
     project.write("people.jsonl", &PEOPLE.map(|id| format!("{{\"id\": \"{id}\"}}\n")).concat());
     project
 }
 
-fn executable(project: &TempProject) {
+fn write_executable(project: &TempProject) {
     let made = Command::new("chmod").arg("+x").arg(project.path("letter.sh")).status().expect("chmod can be run");
     assert!(made.success());
 }
 
-fn at_most_once(project: TempProject) -> TempProject {
-    project.change("letters.toml", "at-least-once", "at-most-once");
+fn make_at_most_once_project(project: TempProject) -> TempProject {
+    project.replace_in("letters.toml", "at-least-once", "at-most-once");
     project
 }
 
-fn sent(project: &TempProject) -> Vec<String> {
+fn read_sent(project: &TempProject) -> Vec<String> {
     project.read("sent.txt").lines().map(str::to_owned).collect()
 }
 
 /// Checks that the next run, on a machine without limits, does the rest without failures.
-fn the_next_run_does_the_rest(project: &TempProject) {
+fn expect_next_run_completes(project: &TempProject) {
     project.write("well", "");
-    project.run(&["run", "letters.toml"]).exits(0).shows("failed 0");
+    project.run(&["run", "letters.toml"]).exits(0).stdout_has("failed 0");
     let mut there = project.column("letters.toml", "Letters", "id");
     there.sort();
     assert_eq!(there, PEOPLE);
@@ -79,7 +79,7 @@ fn the_next_run_does_the_rest(project: &TempProject) {
 }
 
 /// Runs the binary under a limit that the shell sets.
-fn limited(project: &TempProject, limit: &str, args: &[&str]) -> Ended {
+fn run_limited(project: &TempProject, limit: &str, args: &[&str]) -> CommandOutput {
     let plain = project.command(args);
     let mut command = Command::new("bash");
     command
@@ -89,7 +89,7 @@ fn limited(project: &TempProject, limit: &str, args: &[&str]) -> Ended {
         .args(plain.get_args());
     command.env_clear().current_dir(plain.get_current_dir().expect("the shop's folder"));
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    ended(command)
+    run_to_end(command)
 }
 
 #[test]
@@ -98,98 +98,110 @@ fn no_open_files_left_stops_with_71_and_no_item_fails() {
         // As many as are open but for what belongs to this program, which may be closed by now or
         // not. Two more are for the item and for half of the next program's pipes.
         let open = "$(( $(ls -l /proc/$PPID/fd | grep -c -v 'pipe:\\|memfd:\\|pidfd') + 2 ))";
-        let project = project(&format!("prlimit --pid $PPID --nofile={open}:1024"));
-        let project = if once { at_most_once(project) } else { project };
+        let project = make_project(&format!("prlimit --pid $PPID --nofile={open}:1024"));
+        let project = if once { make_at_most_once_project(project) } else { project };
         let ended = project.run(&["run", "letters.toml"]);
-        ended.exits(71).says("./letter.sh can't be started: Too many open files").says("no record is to blame");
-        ended.shows("failed 0");
-        the_next_run_does_the_rest(&project);
-        assert_eq!(sent(&project), PEOPLE, "each is written to once");
+        ended
+            .exits(71)
+            .stderr_has("./letter.sh can't be started: Too many open files")
+            .stderr_has("no record is to blame");
+        ended.stdout_has("failed 0");
+        expect_next_run_completes(&project);
+        assert_eq!(read_sent(&project), PEOPLE, "each is written to once");
     }
 }
 
 #[test]
 fn a_program_that_is_deleted_while_it_is_used_stops_with_78() {
     for once in [false, true] {
-        let project = project("rm letter.sh");
-        let project = if once { at_most_once(project) } else { project };
+        let project = make_project("rm letter.sh");
+        let project = if once { make_at_most_once_project(project) } else { project };
         let ended = project.run(&["run", "letters.toml"]);
-        ended.exits(78).says("./letter.sh can't be started: No such file").says("put the program back").shows("new 3");
+        ended
+            .exits(78)
+            .stderr_has("./letter.sh can't be started: No such file")
+            .stderr_has("put the program back")
+            .stdout_has("new 3");
         project.write("letter.sh", LETTER);
-        executable(&project);
-        the_next_run_does_the_rest(&project);
-        assert_eq!(sent(&project), PEOPLE);
+        write_executable(&project);
+        expect_next_run_completes(&project);
+        assert_eq!(read_sent(&project), PEOPLE);
     }
 }
 
 #[test]
 fn a_program_that_may_not_be_executed_any_more_stops_too() {
-    let project = project("chmod -x letter.sh");
-    project.run(&["run", "letters.toml"]).exits(78).says("Permission denied").shows("failed 0");
-    executable(&project);
-    the_next_run_does_the_rest(&project);
-    assert_eq!(sent(&project), PEOPLE);
+    let project = make_project("chmod -x letter.sh");
+    project.run(&["run", "letters.toml"]).exits(78).stderr_has("Permission denied").stdout_has("failed 0");
+    write_executable(&project);
+    expect_next_run_completes(&project);
+    assert_eq!(read_sent(&project), PEOPLE);
 }
 
 #[test]
 fn a_program_being_written_is_tried_again_then_stops() {
-    let project = project("");
-    project.change("letters.toml", "[commit]", "[retry]\nattempts = 3\nbase = \"1ms\"\n\n[commit]");
+    let project = make_project("");
+    project.replace_in("letters.toml", "[commit]", "[retry]\nattempts = 3\nbase = \"1ms\"\n\n[commit]");
     let writer = OpenOptions::new().append(true).open(project.path("letter.sh")).expect("the program");
     let ended = project.run(&["run", "letters.toml"]);
     ended
         .exits(75)
-        .says("step letter of a: attempt 3 of 3")
-        .says("Text file busy")
-        .says("that program is being written");
+        .stderr_has("step letter of a: attempt 3 of 3")
+        .stderr_has("Text file busy")
+        .stderr_has("that program is being written");
     drop(writer);
-    the_next_run_does_the_rest(&project);
-    assert_eq!(sent(&project), PEOPLE);
+    expect_next_run_completes(&project);
+    assert_eq!(read_sent(&project), PEOPLE);
 }
 
 #[test]
 fn a_full_disk_under_the_embedded_sheet_stops_with_74_at_once() {
-    let project = project("prlimit --pid $PPID --fsize=100:unlimited");
+    let project = make_project("prlimit --pid $PPID --fsize=100:unlimited");
     let ended = project.run(&["run", "letters.toml"]);
-    ended.exits(74).says("File too large").says("check the disk");
-    the_next_run_does_the_rest(&project);
+    ended.exits(74).stderr_has("File too large").stderr_has("check the disk");
+    expect_next_run_completes(&project);
     // The item whose result could not be stored is processed again; those before it are not.
-    assert_eq!(sent(&project), ["a", "b", "c", "c", "d", "e", "f"]);
+    assert_eq!(read_sent(&project), ["a", "b", "c", "c", "d", "e", "f"]);
 }
 
 #[test]
 fn a_full_disk_under_the_journal_stops_with_74() {
-    let project = project("prlimit --pid $PPID --fsize=100:unlimited");
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
-    let ended = Live::start(emulator.command(&project, "1AbC", &["run", "letters.toml"])).ends();
-    ended.exits(74).says("failed to keep a result").says("File too large").shows("new 3").shows("failed 0");
+    let project = make_project("prlimit --pid $PPID --fsize=100:unlimited");
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "1AbC"]);
+    let ended = RunningCommand::start(emulator.command(&project, "1AbC", &["run", "letters.toml"])).close_and_wait();
+    ended
+        .exits(74)
+        .stderr_has("failed to keep a result")
+        .stderr_has("File too large")
+        .stdout_has("new 3")
+        .stdout_has("failed 0");
     project.write("well", "");
-    let next = Live::start(emulator.command(&project, "1AbC", &["run", "letters.toml"])).ends();
-    next.exits(0).shows("new 3 · skipped 3 · failed 0");
-    assert_eq!(sent(&project), PEOPLE);
+    let next = RunningCommand::start(emulator.command(&project, "1AbC", &["run", "letters.toml"])).close_and_wait();
+    next.exits(0).stdout_has("new 3 · skipped 3 · failed 0");
+    assert_eq!(read_sent(&project), PEOPLE);
 }
 
 #[test]
 fn a_full_disk_at_the_very_beginning_stops_with_74() {
-    let project = project("");
-    limited(&project, "-f 8", &["run", "letters.toml"]).exits(74);
+    let project = make_project("");
+    run_limited(&project, "-f 8", &["run", "letters.toml"]).exits(74);
     assert!(!project.path("sent.txt").exists(), "nothing was begun");
-    the_next_run_does_the_rest(&project);
+    expect_next_run_completes(&project);
 }
 
 #[test]
 fn a_damaged_line_of_a_journal_costs_one_item_and_no_more() {
     for damage in ["", "\0\0\0\0", "torn"] {
-        let project = project("while [ ! -e well ]; do sleep 0.01; done");
-        project.change("people.jsonl", "{\"id\": \"c\"}\n{\"id\": \"d\"}\n", "{\"id\": \"d\"}\n");
-        project.change("people.jsonl", "{\"id\": \"f\"}\n", "{\"id\": \"f\"}\n{\"id\": \"c\"}\n");
+        let project = make_project("while [ ! -e well ]; do sleep 0.01; done");
+        project.replace_in("people.jsonl", "{\"id\": \"c\"}\n{\"id\": \"d\"}\n", "{\"id\": \"d\"}\n");
+        project.replace_in("people.jsonl", "{\"id\": \"f\"}\n", "{\"id\": \"f\"}\n{\"id\": \"c\"}\n");
         let mut live = project.start(&["run", "letters.toml"]);
-        while !project.path("sent.txt").exists() || sent(&project).len() < PEOPLE.len() {
-            assert!(!live.is_over(), "it waits at the last one");
+        while !project.path("sent.txt").exists() || read_sent(&project).len() < PEOPLE.len() {
+            assert!(!live.has_ended(), "it waits at the last one");
             std::thread::yield_now();
         }
         live.kill();
-        live.ends();
+        live.close_and_wait();
         let found =
             Command::new("find").arg(project.path("state")).args(["-name", "*.journal"]).output().expect("find");
         let journal = String::from_utf8(found.stdout).expect("a path");
@@ -204,39 +216,48 @@ fn a_damaged_line_of_a_journal_costs_one_item_and_no_more() {
         std::fs::write(journal.trim(), lines.concat()).expect("a disk");
         project.write("well", "");
         let next = project.run(&["run", "letters.toml"]);
-        next.exits(0).says("4 results that an earlier run kept").says("1 line of the journal").shows("new 6");
-        assert_eq!(sent(&project), ["a", "b", "d", "e", "f", "c", "d", "c"], "{damage:?}");
+        next.exits(0)
+            .stderr_has("4 results that an earlier run kept")
+            .stderr_has("1 line of the journal")
+            .stdout_has("new 6");
+        assert_eq!(read_sent(&project), ["a", "b", "d", "e", "f", "c", "d", "c"], "{damage:?}");
     }
 }
 
 #[test]
 fn too_few_files_or_threads_stop_before_anything_begins() {
-    let project = project("");
-    limited(&project, "-n 12", &["run", "letters.toml"]).exits(71).says("too few files").says("ulimit -a");
-    let ended = limited(&project, "-v 70000", &["run", "letters.toml", "--json"]);
+    let project = make_project("");
+    run_limited(&project, "-n 12", &["run", "letters.toml"])
+        .exits(71)
+        .stderr_has("too few files")
+        .stderr_has("ulimit -a");
+    let ended = run_limited(&project, "-v 70000", &["run", "letters.toml", "--json"]);
     let error = ended.exits(71).error();
     assert!(error["message"].as_str().is_some_and(|message| message.contains("threads are needed")), "{error}");
     assert_eq!((&error["code"], &error["exit_code"]), (&"oserr".into(), &71.into()));
-    assert!(!project.listed().iter().any(|name| name == "letters.sheet" || name == "state"), "nothing was made");
-    the_next_run_does_the_rest(&project);
+    assert!(!project.list_entries().iter().any(|name| name == "letters.sheet" || name == "state"), "nothing was made");
+    expect_next_run_completes(&project);
 }
 
 #[test]
 fn without_a_home_a_run_says_what_it_can_not_promise() {
-    let project = project("");
+    let project = make_project("");
     let mut command = project.command(&["run", "letters.toml"]);
     command.env_remove("HOME").env_remove("XDG_STATE_HOME");
-    let ended = ended(command);
-    ended.exits(0).says("warning: no state directory is known").says("only the sheet keeps overlapping runs apart");
-    ended.says("the programs of all items that are not on the sheet run again");
-    assert_eq!(ended.err.matches("no state directory").count(), 1);
+    let ended = run_to_end(command);
+    ended
+        .exits(0)
+        .stderr_has("warning: no state directory is known")
+        .stderr_has("only the sheet keeps overlapping runs apart");
+    ended.stderr_has("the programs of all items that are not on the sheet run again");
+    assert_eq!(ended.stderr.matches("no state directory").count(), 1);
 }
 
 #[test]
 fn a_copy_of_the_state_directory_is_not_a_living_run() {
-    let project = at_most_once(project("while [ ! -e well ]; do sleep 0.01; done"));
+    let project = make_at_most_once_project(make_project("while [ ! -e well ]; do sleep 0.01; done"));
     let live = project.start(&["run", "letters.toml"]);
-    while !project.path("sent.txt").exists() || sent(&project).len() < 3 {
+    while !project.path("sent.txt").exists() || read_sent(&project).len() < 3 {
         std::thread::yield_now();
     }
     let copied =
@@ -244,10 +265,10 @@ fn a_copy_of_the_state_directory_is_not_a_living_run() {
     assert!(copied.success());
     let mut beside = project.command(&["run", "letters.toml"]);
     beside.env("XDG_STATE_HOME", project.path("copy"));
-    ended(beside).exits(75).says("is running it on");
+    run_to_end(beside).exits(75).stderr_has("is running it on");
     project.write("well", "");
-    live.ends().exits(0).shows("new 6").shows("failed 0");
-    assert_eq!(sent(&project), PEOPLE);
+    live.close_and_wait().exits(0).stdout_has("new 6").stdout_has("failed 0");
+    assert_eq!(read_sent(&project), PEOPLE);
     assert_eq!(
         project.column("letters.toml", "Failures letters", "key"),
         [""; 0],

@@ -5,30 +5,30 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::live::Live;
+use crate::emulator_process::{EMBEDDED, EmulatorProcess, call_api};
+use crate::running_command::RunningCommand;
 use crate::temp_project::TempProject;
-use crate::wire::{EMBEDDED, Emulator, exchange};
 
-fn authorized(emulator: &Emulator) -> String {
+fn authorized_headers(emulator: &EmulatorProcess) -> String {
     format!("Authorization: Bearer {}", emulator.token())
 }
 
 /// Sends a call with a token, and returns the answer.
-fn call(emulator: &Emulator, bearer: &str, request: &str, body: &Value) -> (u16, Value) {
+fn call_emulator(emulator: &EmulatorProcess, bearer: &str, request: &str, body: &Value) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
-    exchange(&emulator.url, request, &[bearer, "Content-Type: application/json"], &body)
+    call_api(&emulator.url, request, &[bearer, "Content-Type: application/json"], &body)
 }
 
 #[test]
 fn verbose_shows_each_call_in_a_line_without_secrets() {
     let project = TempProject::empty();
-    let emulator = Emulator::start_heard(&project, &["--spreadsheet-id", "s", "-v"]);
-    let bearer = authorized(&emulator);
+    let emulator = EmulatorProcess::start_with_stderr_file(&project, &["--spreadsheet-id", "s", "-v"]);
+    let bearer = authorized_headers(&emulator);
     let put = "PUT /v4/spreadsheets/s/values/A1?valueInputOption=RAW&key=hidden";
-    assert_eq!(call(&emulator, &bearer, put, &json!({"values": [["x"]]})).0, 200);
-    assert_eq!(call(&emulator, &bearer, "GET /v4/spreadsheets/s/values/Nope!A1", &Value::Null).0, 400);
+    assert_eq!(call_emulator(&emulator, &bearer, put, &json!({"values": [["x"]]})).0, 200);
+    assert_eq!(call_emulator(&emulator, &bearer, "GET /v4/spreadsheets/s/values/Nope!A1", &Value::Null).0, 400);
     let token = bearer.rsplit(' ').next().expect("a token").to_owned();
-    let said = emulator.said(&project);
+    let said = emulator.stop_and_read_stderr(&project);
     assert!(said.contains("POST /token 200 ("), "{said}");
     assert!(said.contains("PUT /v4/spreadsheets/s/values/A1?valueInputOption=RAW&key=… 200 ("), "{said}");
     assert!(said.contains("GET /v4/spreadsheets/s/values/Nope!A1 400 ("), "{said}");
@@ -39,19 +39,19 @@ fn verbose_shows_each_call_in_a_line_without_secrets() {
 #[test]
 fn what_it_does_not_implement_is_said_once() {
     let project = TempProject::empty();
-    let emulator = Emulator::start_heard(&project, &["--spreadsheet-id", "s"]);
-    let bearer = authorized(&emulator);
+    let emulator = EmulatorProcess::start_with_stderr_file(&project, &["--spreadsheet-id", "s"]);
+    let bearer = authorized_headers(&emulator);
     let formula = json!({"values": [["=QUERY(A1:B2)", "=SUM(1)", "=IMPORTXML(A1) + NOSUCH(2)"]]});
     for _ in 0..3 {
         let batch = "POST /v4/spreadsheets/s:batchUpdate";
-        assert_eq!(call(&emulator, &bearer, batch, &json!({"requests": [{"addTable": {}}]})).0, 422);
-        assert_eq!(call(&emulator, &bearer, "GET /drive/v3/drives", &Value::Null).0, 422);
+        assert_eq!(call_emulator(&emulator, &bearer, batch, &json!({"requests": [{"addTable": {}}]})).0, 422);
+        assert_eq!(call_emulator(&emulator, &bearer, "GET /drive/v3/drives", &Value::Null).0, 422);
         for option in ["USER_ENTERED", "RAW"] {
             let put = format!("PUT /v4/spreadsheets/s/values/A1?valueInputOption={option}");
-            assert_eq!(call(&emulator, &bearer, &put, &formula).0, 200);
+            assert_eq!(call_emulator(&emulator, &bearer, &put, &formula).0, 200);
         }
     }
-    let said = emulator.said(&project);
+    let said = emulator.stop_and_read_stderr(&project);
     for words in
         ["requests[0].addTable is not", "GET /drive/v3/drives is not", "function QUERY;", "function IMPORTXML;"]
     {
@@ -67,19 +67,19 @@ fn it_starts_with_the_files_that_are_loaded_and_begins_again() {
     project.write("orders.csv", "id,day\nA,2026-01-31\nB,\n");
     project.write("list.csv", "only\n");
     let loads = ["--load", "Orders=orders.csv", "--load", "a=b=list.csv"];
-    let emulator = Emulator::start(&project, &[&["--spreadsheet-id", "s"], loads.as_slice()].concat());
-    let bearer = authorized(&emulator);
+    let emulator = EmulatorProcess::start(&project, &[&["--spreadsheet-id", "s"], loads.as_slice()].concat());
+    let bearer = authorized_headers(&emulator);
     let orders = json!([["id", "day"], ["A", "2026-01-31"], ["B"]]);
     for _ in 0..2 {
         let read = |range: &str| {
             let request = format!("GET /v4/spreadsheets/s/values/{range}?valueRenderOption=FORMATTED_VALUE");
-            call(&emulator, &bearer, &request, &Value::Null).1["values"].clone()
+            call_emulator(&emulator, &bearer, &request, &Value::Null).1["values"].clone()
         };
         assert_eq!((read("Orders"), read("a%3Db")), (orders.clone(), json!([["only"]])));
         let clear = "POST /v4/spreadsheets/s/values/Orders:clear";
-        assert_eq!(call(&emulator, &bearer, clear, &json!({})).0, 200);
+        assert_eq!(call_emulator(&emulator, &bearer, clear, &json!({})).0, 200);
         assert_eq!(read("Orders"), Value::Null);
-        assert_eq!(exchange(&emulator.url, "POST /_emulator/reset", &[], ""), (200, json!({"spreadsheets": ["s"]})));
+        assert_eq!(call_api(&emulator.url, "POST /_emulator/reset", &[], ""), (200, json!({"spreadsheets": ["s"]})));
     }
 }
 
@@ -88,7 +88,7 @@ fn files_that_cannot_be_loaded_are_named() {
     let project = TempProject::empty();
     project.write("a.csv", "a\n");
     let refused = |code: i32, words: &str, args: &[&str]| {
-        project.run(&[&["emulate"], args].concat()).exits(code).says(words);
+        project.run(&[&["emulate"], args].concat()).exits(code).stderr_has(words);
     };
     refused(66, "failed to read none.csv", &["--spreadsheet-id", "s", "--load", "A=none.csv"]);
     refused(2, "write it as --load Orders=orders.csv", &["--spreadsheet-id", "s", "--load", "a.csv"]);
@@ -102,9 +102,9 @@ fn files_that_cannot_be_loaded_are_named() {
 fn it_ends_when_its_standard_input_ends() {
     let project = TempProject::empty();
     let mut live = project.start(&["emulate", "--exit-with-parent", "--file", "x.sheet", "--spreadsheet-id", "s"]);
-    live.hears("spreadsheet id: s (Untitled spreadsheet)");
-    live.feed("this is ignored\n");
-    live.ends().exits(0).shows("http://127.0.0.1:");
+    live.wait_for_line("spreadsheet id: s (Untitled spreadsheet)");
+    live.write_input("this is ignored\n");
+    live.close_and_wait().exits(0).stdout_has("http://127.0.0.1:");
 }
 
 #[test]
@@ -121,28 +121,28 @@ fn it_ends_when_the_process_that_started_it_is_killed() {
             shell.env(name, value);
         }
     }
-    let mut live = Live::start(shell);
-    live.hears("spreadsheet id: s");
+    let mut live = RunningCommand::start(shell);
+    live.wait_for_line("spreadsheet id: s");
     live.kill();
-    let ended = live.ends_by_itself();
-    assert!(ended.out.contains("http://127.0.0.1:"), "{}", ended.out);
+    let ended = live.wait_for_end();
+    assert!(ended.stdout.contains("http://127.0.0.1:"), "{}", ended.stdout);
 }
 
 #[test]
 fn it_serves_the_local_sheet_of_a_job() {
-    let project = TempProject::few_quakes(3);
-    project.run(&["emulate", "quakes.toml"]).exits(66).says("never ran").says("sheetkeep run quakes.toml");
+    let project = TempProject::with_few_quakes(3);
+    project.run(&["emulate", "quakes.toml"]).exits(66).stderr_has("never ran").stderr_has("sheetkeep run quakes.toml");
     project.run(&["run", "quakes.toml"]).exits(0);
-    let emulator = Emulator::start_heard(&project, &["quakes.toml"]);
-    let bearer = authorized(&emulator);
+    let emulator = EmulatorProcess::start_with_stderr_file(&project, &["quakes.toml"]);
+    let bearer = authorized_headers(&emulator);
     let read = format!("GET /v4/spreadsheets/{EMBEDDED}/values/Quakes");
-    let (status, got) = call(&emulator, &bearer, &read, &Value::Null);
+    let (status, got) = call_emulator(&emulator, &bearer, &read, &Value::Null);
     assert_eq!((status, got["values"].as_array().map(Vec::len)), (200, Some(4)), "{got}");
-    let reset = exchange(&emulator.url, "POST /_emulator/reset", &[], "");
+    let reset = call_api(&emulator.url, "POST /_emulator/reset", &[], "");
     assert_eq!(reset.0, 409, "a job's sheet is never emptied: {}", reset.1);
-    let said = emulator.said(&project);
+    let said = emulator.stop_and_read_stderr(&project);
     assert!(said.contains("spreadsheet id: embedded ("), "{said}");
     let on_google = [("SHEETKEEP_SPREADSHEET_ID", "1AbC")];
-    project.run_with(&on_google, &["emulate", "quakes.toml"]).exits(2).says("1AbC").says("--file");
+    project.run_with(&on_google, &["emulate", "quakes.toml"]).exits(2).stderr_has("1AbC").stderr_has("--file");
     project.run(&["emulate", "quakes.toml", "--file", "x"]).exits(2);
 }

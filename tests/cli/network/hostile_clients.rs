@@ -6,20 +6,20 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
+use crate::emulator_process::{EmulatorProcess, call_api, exchange_http};
 use crate::temp_project::TempProject;
-use crate::wire::{Emulator, exchange, speak};
 
 /// More connections than the emulator serves at once.
 const MANY: usize = 600;
 
-fn status_of(answer: &(String, String)) -> &str {
+fn read_status(answer: &(String, String)) -> &str {
     answer.0.split(' ').nth(1).expect("a status line")
 }
 
 #[test]
 fn silent_connections_keep_no_client_out() {
     let project = TempProject::empty();
-    let emulator = Emulator::start(&project, &[]);
+    let emulator = EmulatorProcess::start(&project, &[]);
     let address = emulator.url.trim_start_matches("http://").to_owned();
     let body = "POST /_emulator/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[";
     let beginnings = ["", "GET /_emulator/stats HTTP/1.1\r\nHost:", body];
@@ -32,7 +32,7 @@ fn silent_connections_keep_no_client_out() {
     }
     // The client of these tests waits for a minute at most, and the emulator would wait for four.
     for _ in 0..3 {
-        assert_eq!(status_of(&speak(&emulator.url, "GET /_emulator/stats", &[], "")), "200");
+        assert_eq!(read_status(&exchange_http(&emulator.url, "GET /_emulator/stats", &[], "")), "200");
     }
     drop(held);
 }
@@ -40,7 +40,7 @@ fn silent_connections_keep_no_client_out() {
 #[test]
 fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
     let project = TempProject::empty();
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", "s"]);
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "s"]);
     let cell = json!({"requests": [{"appendCells": {"sheetId": 0, "fields": "*",
         "rows": [{"values": [{"userEnteredValue": {"stringValue": "x"}}]}]}}]})
     .to_string();
@@ -52,26 +52,26 @@ fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
         ("GET /_emulator/stats", ""),
     ] {
         for header in ["Origin: https://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site"] {
-            let answer = speak(&emulator.url, request, &[header, "Content-Type: text/plain"], body);
-            assert_eq!(status_of(&answer), "403", "{request}, {header}: {answer:?}");
+            let answer = exchange_http(&emulator.url, request, &[header, "Content-Type: text/plain"], body);
+            assert_eq!(read_status(&answer), "403", "{request}, {header}: {answer:?}");
             assert!(!answer.0.to_ascii_lowercase().contains("access-control-"), "{}", answer.0);
         }
         // A host name that a third party resolves to this machine.
-        let answer = speak(
+        let answer = exchange_http(
             &emulator.url,
             &format!("{request} HTTP/1.1\r\nHost: rebound.evil.example:80\r\nConnection: close\r\nIgnored:"),
             &[],
             body,
         );
-        assert_eq!(status_of(&answer), "403", "{request}: {answer:?}");
+        assert_eq!(read_status(&answer), "403", "{request}: {answer:?}");
     }
-    let answer = speak(&emulator.url, "GET /_emulator/faults", &[], "");
-    assert_eq!((status_of(&answer), answer.1.trim()), ("200", "[]"), "no fault was set");
+    let answer = exchange_http(&emulator.url, "GET /_emulator/faults", &[], "");
+    assert_eq!((read_status(&answer), answer.1.trim()), ("200", "[]"), "no fault was set");
     // Programs send no origin, and a browser on the emulator's own address sends that address.
     let own = format!("Origin: {}", emulator.url);
     for header in ["User-Agent: curl/8", &own, "Sec-Fetch-Site: none"] {
-        let answer = speak(&emulator.url, "POST /_emulator/hands?spreadsheet=s", &[header], &cell);
-        assert_eq!(status_of(&answer), "200", "{header}: {answer:?}");
+        let answer = exchange_http(&emulator.url, "POST /_emulator/hands?spreadsheet=s", &[header], &cell);
+        assert_eq!(read_status(&answer), "200", "{header}: {answer:?}");
     }
 }
 
@@ -79,11 +79,11 @@ fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
 fn a_name_of_the_emulators_own_is_answered_if_it_is_set() {
     let project = TempProject::empty();
     let request = "GET /_emulator/stats HTTP/1.1\r\nHost: sheets.example.com\r\nConnection: close\r\nIgnored:";
-    let refused = speak(&Emulator::start(&project, &[]).url, request, &[], "");
-    assert_eq!(status_of(&refused), "403");
+    let refused = exchange_http(&EmulatorProcess::start(&project, &[]).url, request, &[], "");
+    assert_eq!(read_status(&refused), "403");
     assert!(refused.1.contains("--allow-host sheets.example.com"), "{}", refused.1);
-    let emulator = Emulator::start(&project, &["--allow-host", "sheets.example.com"]);
-    assert_eq!(status_of(&speak(&emulator.url, request, &[], "")), "200");
+    let emulator = EmulatorProcess::start(&project, &["--allow-host", "sheets.example.com"]);
+    assert_eq!(read_status(&exchange_http(&emulator.url, request, &[], "")), "200");
 }
 
 /// What a request of a batch may hold wrongly: words of no enum, masks of no member, and wrong
@@ -122,13 +122,13 @@ const KINDS: [&str; 16] = [
 #[test]
 fn malformed_calls_are_refused_and_change_nothing() {
     let project = TempProject::empty();
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", "s"]);
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "s"]);
     let bearer = format!("Authorization: Bearer {}", emulator.token());
     let headers = [bearer.as_str(), "Content-Type: application/json"];
-    let sheet = || exchange(&emulator.url, "GET /v4/spreadsheets/s?includeGridData=true", &headers, "").1;
+    let sheet = || call_api(&emulator.url, "GET /v4/spreadsheets/s?includeGridData=true", &headers, "").1;
     let before = sheet();
     let refused = |request: &str, body: &str| {
-        let (status, answer) = exchange(&emulator.url, request, &headers, body);
+        let (status, answer) = call_api(&emulator.url, request, &headers, body);
         assert!((400..500).contains(&status), "{status} after {request} {body}: {answer}");
         assert_eq!(answer["error"]["code"], status, "{request} {body}");
     };

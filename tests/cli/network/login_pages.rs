@@ -6,18 +6,18 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::temp_project::{TempProject, ended, feed};
-use crate::wire::Emulator;
+use crate::emulator_process::EmulatorProcess;
+use crate::temp_project::{TempProject, make_feed, run_to_end};
 
 const PAGE: &str = "<!DOCTYPE html><html><title>Hotel</title><body>Please log in</body></html>";
 
 /// Starts a server that answers everything with its page; it ends with the test's process.
-fn portal(status: &'static str) -> String {
-    server(status, "text/html", PAGE)
+fn start_portal(status: &'static str) -> String {
+    start_server(status, "text/html", PAGE)
 }
 
 /// Starts a server that answers everything alike.
-fn server(status: &'static str, kind: &'static str, body: &'static str) -> String {
+fn start_server(status: &'static str, kind: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has one");
     std::thread::spawn(move || {
@@ -41,7 +41,7 @@ fn server(status: &'static str, kind: &'static str, body: &'static str) -> Strin
 }
 
 /// Starts a token service that grants a token once, and then answers everything with its page.
-fn portal_after_a_token(emulator: &Emulator) -> String {
+fn start_portal_after_token(emulator: &EmulatorProcess) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has one");
     let granted = json!({"access_token": emulator.token(), "expires_in": 3_600, "token_type": "Bearer"}).to_string();
@@ -78,17 +78,17 @@ fn read_request(stream: &mut std::net::TcpStream) {
     }
 }
 
-fn project() -> TempProject {
-    let project = TempProject::few_quakes(2);
-    project.change("quakes.toml", "[sheet]", "[retry]\nattempts = 2\nbase = \"100ms\"\n\n[sheet]");
+fn make_project() -> TempProject {
+    let project = TempProject::with_few_quakes(2);
+    project.replace_in("quakes.toml", "[sheet]", "[retry]\nattempts = 2\nbase = \"100ms\"\n\n[sheet]");
     project
 }
 
 #[test]
 fn a_page_in_place_of_a_token_ends_with_76() {
     for status in ["200 OK", "302 Found", "511 Network Authentication Required"] {
-        let (project, url) = (project(), portal(status));
-        let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+        let (project, url) = (make_project(), start_portal(status));
+        let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "1AbC"]);
         let key = project.read("emulator-key.json").replace(&emulator.url, &url);
         project.write("portal.json", &key);
         let environment = [
@@ -99,7 +99,10 @@ fn a_page_in_place_of_a_token_ends_with_76() {
         for command in ["run", "status", "check"] {
             let ended = project.run_with(&environment, &[command, "quakes.toml"]);
             ended.exits(76);
-            assert!(format!("{}{}", ended.out, ended.err).contains("log in to this network"), "{status} {command}");
+            assert!(
+                format!("{}{}", ended.stdout, ended.stderr).contains("log in to this network"),
+                "{status} {command}"
+            );
         }
     }
 }
@@ -107,18 +110,19 @@ fn a_page_in_place_of_a_token_ends_with_76() {
 #[test]
 fn a_page_in_place_of_a_new_token_ends_a_write_with_76() {
     for skip in 0..4 {
-        let project = project();
-        let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
-        let url = portal_after_a_token(&emulator);
+        let project = make_project();
+        let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "1AbC"]);
+        let url = start_portal_after_token(&emulator);
         project.write("portal.json", &project.read("emulator-key.json").replace(&emulator.url, &url));
         let run = || {
             let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
             command.env("GOOGLE_APPLICATION_CREDENTIALS", project.path("portal.json"));
-            ended(command)
+            run_to_end(command)
         };
-        emulator.fails(&format!("[{{\"on\": \"writes\", \"do\": \"fail\", \"status\": 401, \"skip\": {skip}}}]"));
-        run().exits(76).says("log in to this network");
-        project.write("usgs-all-week.geojson", &feed(0..4));
+        emulator
+            .inject_faults(&format!("[{{\"on\": \"writes\", \"do\": \"fail\", \"status\": 401, \"skip\": {skip}}}]"));
+        run().exits(76).stderr_has("log in to this network");
+        project.write("usgs-all-week.geojson", &make_feed(0..4));
         emulator.run(&project, "1AbC", &["run", "quakes.toml"]).exits(0);
     }
 }
@@ -126,27 +130,27 @@ fn a_page_in_place_of_a_new_token_ends_a_write_with_76() {
 #[test]
 fn a_page_in_place_of_the_sheets_api_ends_with_76() {
     for status in ["200 OK", "302 Found"] {
-        let (project, url) = (project(), portal(status));
-        let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+        let (project, url) = (make_project(), start_portal(status));
+        let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "1AbC"]);
         for command in ["run", "status", "show", "check"] {
             let mut command = emulator.command(&project, "1AbC", &[command, "quakes.toml"]);
             command.env("SHEETKEEP_API_URL", &url);
-            ended(command).exits(76);
+            run_to_end(command).exits(76);
         }
     }
 }
 
 #[test]
 fn a_service_that_is_out_of_order_still_ends_with_69() {
-    let (project, url) = (project(), portal("503 Service Unavailable"));
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+    let (project, url) = (make_project(), start_portal("503 Service Unavailable"));
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "1AbC"]);
     let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", &url);
-    ended(command).exits(69);
+    run_to_end(command).exits(69);
     project.write("portal.json", &project.read("emulator-key.json").replace(&emulator.url, &url));
     let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
     command.env("GOOGLE_APPLICATION_CREDENTIALS", "portal.json");
-    ended(command).exits(69).says("not valid JSON");
+    run_to_end(command).exits(69).stderr_has("not valid JSON");
 }
 
 #[test]
@@ -154,21 +158,21 @@ fn an_answer_that_breaks_off_never_blames_the_permissions() {
     for (status, exit) in [("400 Bad Request", 69), ("403 Forbidden", 69), ("404 Not Found", 69), ("429 Too Many", 75)]
     {
         for body in ["", r#"{"error": {"code": 403, "mess"#] {
-            let (project, url) = (project(), server(status, "application/json", body));
-            project.change("quakes.toml", "attempts = 2", "attempts = 2\nmax_elapsed = \"1s\"");
-            let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+            let (project, url) = (make_project(), start_server(status, "application/json", body));
+            project.replace_in("quakes.toml", "attempts = 2", "attempts = 2\nmax_elapsed = \"1s\"");
+            let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "1AbC"]);
             for command in ["run", "status", "show"] {
                 let mut command = emulator.command(&project, "1AbC", &[command, "quakes.toml"]);
                 command.env("SHEETKEEP_API_URL", &url);
-                let ended = ended(command);
+                let ended = run_to_end(command);
                 ended.exits(exit);
-                assert!(!ended.err.contains("shar"), "{status}: {}", ended.err);
+                assert!(!ended.stderr.contains("shar"), "{status}: {}", ended.stderr);
             }
         }
     }
-    let (project, url) = (project(), portal("403 Forbidden"));
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+    let (project, url) = (make_project(), start_portal("403 Forbidden"));
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", "1AbC"]);
     let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", &url);
-    ended(command).exits(76).says("a web page came with 403");
+    run_to_end(command).exits(76).stderr_has("a web page came with 403");
 }

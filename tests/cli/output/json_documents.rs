@@ -8,8 +8,8 @@
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::temp_project::{Ended, TempProject};
-use crate::wire::{ApiClient, Emulator};
+use crate::emulator_process::{ApiClient, EmulatorProcess};
+use crate::temp_project::{CommandOutput, TempProject};
 
 const FIRST: &str = "1FirstSpreadsheet0000000000000000000000000";
 
@@ -41,7 +41,7 @@ const ORDERS: &str = r#"{"id": "a", "v": 1, "price": "1.5", "note": "first"}
 {"v": 1}
 "#;
 
-fn orders() -> TempProject {
+fn make_orders() -> TempProject {
     let project = TempProject::empty();
     project.write("orders.toml", JOB);
     project.write("orders.jsonl", ORDERS);
@@ -49,20 +49,20 @@ fn orders() -> TempProject {
 }
 
 /// Returns a job that has run once: two items are done and three have failed.
-fn orders_after_a_run() -> TempProject {
-    let project = orders();
+fn make_orders_after_run() -> TempProject {
+    let project = make_orders();
     project.run(&["run", "orders.toml"]).exits(3);
     project
 }
 
 /// Compares a document, or the error in its place, with the snapshot of this name.
 #[track_caller]
-fn assert_frozen(name: &str, project: &TempProject, ended: &Ended, code: i32) {
+fn assert_frozen(name: &str, project: &TempProject, ended: &CommandOutput, code: i32) {
     ended.exits(code);
-    let text = if ended.out.is_empty() { &ended.err } else { &ended.out };
+    let text = if ended.stdout.is_empty() { &ended.stderr } else { &ended.stdout };
     let mut document: Value = serde_json::from_str(text).expect("one document");
     hide_seconds(&mut document);
-    let text = redacted(&serde_json::to_string_pretty(&document).expect("it is JSON"), project);
+    let text = redact(&serde_json::to_string_pretty(&document).expect("it is JSON"), project);
     assert_snapshot("../../snapshots/json", name, &text);
 }
 
@@ -85,7 +85,7 @@ fn hide_seconds(document: &mut Value) {
     }
 }
 
-fn redacted(text: &str, project: &TempProject) -> String {
+fn redact(text: &str, project: &TempProject) -> String {
     let host = gethostname::gethostname().to_string_lossy().into_owned();
     let mut text = text
         .replace(&*project.path("").to_string_lossy(), "[folder]/")
@@ -110,14 +110,14 @@ fn redacted(text: &str, project: &TempProject) -> String {
     text
 }
 
-fn deletes_row(client: &ApiClient, tab: &str, row: u32) {
+fn delete_row(client: &ApiClient, tab: &str, row: u32) {
     let range = json!({"sheetId": client.tab_id(tab), "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
-    client.hands(&json!([{"deleteDimension": {"range": range}}]));
+    client.edit_sheet(&json!([{"deleteDimension": {"range": range}}]));
 }
 
 #[test]
 fn the_documents_of_plans_are_frozen() {
-    let project = orders_after_a_run();
+    let project = make_orders_after_run();
     project.write(
         "orders.jsonl",
         "{\"id\": \"a\", \"v\": 2, \"price\": 3}\n{\"id\": \"d\", \"v\": 1, \"price\": \"cheap\"}\n",
@@ -130,7 +130,7 @@ fn the_documents_of_plans_are_frozen() {
 
 #[test]
 fn the_documents_of_runs_are_frozen() {
-    let project = orders();
+    let project = make_orders();
     assert_frozen("run", &project, &project.run(&["run", "orders.toml", "--json"]), 3);
     assert_frozen("run-again", &project, &project.run(&["run", "orders.toml", "--json"]), 3);
     assert_frozen("run-force", &project, &project.run(&["run", "orders.toml", "--force", "--json"]), 0);
@@ -146,34 +146,34 @@ fn the_documents_of_runs_are_frozen() {
 
 #[test]
 fn the_documents_of_errors_are_frozen() {
-    let project = orders_after_a_run();
+    let project = make_orders_after_run();
     assert_frozen("error-unknown-key", &project, &project.run(&["explain", "orders.toml", "nobody", "--json"]), 5);
     assert_frozen("error-no-tab", &project, &project.run(&["show", "orders.toml", "--tab", "None", "--json"]), 66);
-    project.change("orders.toml", "key = \".id\"", "key = \".v\"");
+    project.replace_in("orders.toml", "key = \".id\"", "key = \".v\"");
     assert_frozen("error-changed-key", &project, &project.run(&["run", "orders.toml", "--json"]), 78);
-    project.change("orders.toml", "tab = ", "tabb = ");
+    project.replace_in("orders.toml", "tab = ", "tabb = ");
     assert_frozen("error-job-file", &project, &project.run(&["run", "orders.toml", "--json"]), 78);
     assert_frozen("error-no-job-file", &project, &project.run(&["run", "none.toml", "--json"]), 66);
 }
 
 #[test]
 fn the_documents_of_status_are_frozen() {
-    let project = orders();
+    let project = make_orders();
     assert_frozen("status-before-the-first-run", &project, &project.run(&["status", "orders.toml", "--json"]), 66);
     project.run(&["run", "orders.toml"]).exits(3);
     let late = ["late", "orders.toml", "--max-age", "1000d", "--json"];
     assert_frozen("late", &project, &project.run(&late), 3);
     assert_frozen("status", &project, &project.run(&["status", "orders.toml", "--json"]), 0);
     let mut live = project.start(&["run", "orders.toml", "--input", "-", "-v"]);
-    live.hears("claimed");
+    live.wait_for_line("claimed");
     assert_frozen("status-while-it-runs", &project, &project.run(&["status", "orders.toml", "--json"]), 0);
-    live.feed(ORDERS);
-    live.ends().exits(3);
+    live.write_input(ORDERS);
+    live.close_and_wait().exits(3);
 }
 
 #[test]
 fn the_documents_of_shown_tabs_are_frozen() {
-    let project = orders_after_a_run();
+    let project = make_orders_after_run();
     for (name, tab) in
         [("data", "Orders"), ("processed", "Processed orders"), ("failures", "Failures orders"), ("runs", "Runs")]
     {
@@ -184,7 +184,7 @@ fn the_documents_of_shown_tabs_are_frozen() {
 
 #[test]
 fn the_documents_about_failures_are_frozen() {
-    let project = orders_after_a_run();
+    let project = make_orders_after_run();
     assert_frozen("failures-list", &project, &project.run(&["failures", "list", "orders.toml", "--json"]), 0);
     let skip = ["failures", "skip", "orders.toml", "c", "--json"];
     assert_frozen("failures-skip", &project, &project.run(&skip), 0);
@@ -194,17 +194,17 @@ fn the_documents_about_failures_are_frozen() {
 
 #[test]
 fn the_documents_of_an_explained_item_are_frozen() {
-    let project = orders_after_a_run();
+    let project = make_orders_after_run();
     assert_frozen("explain-done", &project, &project.run(&["explain", "orders.toml", "a", "--json"]), 0);
     assert_frozen("explain-failed", &project, &project.run(&["explain", "orders.toml", "c", "--json"]), 0);
 }
 
 #[test]
 fn the_documents_of_fsck_are_frozen() {
-    let project = orders_after_a_run();
+    let project = make_orders_after_run();
     assert_frozen("fsck", &project, &project.run(&["fsck", "orders.toml", "--json"]), 0);
     let client = ApiClient::of_file(&project, "orders.sheet");
-    deletes_row(&client, "Orders", 1);
+    delete_row(&client, "Orders", 1);
     drop(client);
     assert_frozen("fsck-row-missing", &project, &project.run(&["fsck", "orders.toml", "--json"]), 4);
     assert_frozen("fsck-repair", &project, &project.run(&["fsck", "orders.toml", "--repair", "--json"]), 4);
@@ -218,7 +218,7 @@ fn the_documents_of_fsck_are_frozen() {
 
 #[test]
 fn the_documents_of_reset_and_prune_are_frozen() {
-    let project = orders_after_a_run();
+    let project = make_orders_after_run();
     project.write("orders.jsonl", &ORDERS.replace("dear", "3"));
     project.run(&["run", "orders.toml"]).exits(3);
     assert_frozen("prune", &project, &project.run(&["prune", "orders.toml", "--older-than", "0s", "--json"]), 0);
@@ -230,9 +230,9 @@ fn the_documents_of_reset_and_prune_are_frozen() {
 
 #[test]
 fn the_documents_of_check_are_frozen() {
-    let project = orders();
+    let project = make_orders();
     assert_frozen("check-before-the-first-run", &project, &project.run(&["check", "orders.toml", "--json"]), 0);
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", FIRST]);
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", FIRST]);
     emulator.run(&project, FIRST, &["run", "orders.toml"]).exits(3);
     assert_frozen("check", &project, &emulator.run(&project, FIRST, &["check", "orders.toml", "--json"]), 0);
     let probe = ["check", "orders.toml", "--probe", "--json"];
@@ -241,9 +241,9 @@ fn the_documents_of_check_are_frozen() {
 
 #[test]
 fn the_documents_of_a_rollover_are_frozen() {
-    let project = orders();
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", FIRST]);
-    let second = emulator.makes("the second one");
+    let project = make_orders();
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", FIRST]);
+    let second = emulator.create_spreadsheet("the second one");
     emulator.run(&project, FIRST, &["run", "orders.toml"]).exits(3);
     let rollover = ["rollover", "orders.toml", "--to", &second, "--json"];
     assert_frozen("rollover", &project, &emulator.run(&project, FIRST, &rollover), 0);
@@ -258,7 +258,7 @@ fn the_documents_of_a_rollover_are_frozen() {
 /// The tables of the local file, which must remain compatible with files of earlier versions.
 #[test]
 fn the_schema_of_the_local_file_is_frozen() {
-    let project = orders_after_a_run();
+    let project = make_orders_after_run();
     let connection = rusqlite::Connection::open(project.path("orders.sheet")).expect("the local file");
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
     let mut query = connection

@@ -55,30 +55,30 @@ impl Gateway {
     }
 }
 
-fn project(metrics: &str) -> TempProject {
-    let project = TempProject::few_quakes(3);
+fn make_project(metrics: &str) -> TempProject {
+    let project = TempProject::with_few_quakes(3);
     project.write("quakes.toml", &format!("{}\n[metrics]\n{metrics}\n", project.read("quakes.toml")));
     project
 }
 
-fn records(project: &TempProject) -> Vec<Value> {
+fn make_records(project: &TempProject) -> Vec<Value> {
     project.read("metrics.jsonl").lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
 }
 
 /// Returns the value of a series in the text format.
-fn value(text: &str, series: &str) -> Option<f64> {
+fn read_value(text: &str, series: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))?;
     Some(line.parse().expect("a number"))
 }
 
 #[test]
 fn each_run_appends_one_line_to_the_records() {
-    let project = project("jsonl = \"metrics.jsonl\"");
+    let project = make_project("jsonl = \"metrics.jsonl\"");
     project.run(&["run", "quakes.toml"]).exits(0);
     project.run(&["run", "quakes.toml", "-q"]).exits(0);
     project.write("usgs-all-week.geojson", "{\"features\": [");
     project.run(&["run", "quakes.toml", "--json"]).exits(65);
-    let records = records(&project);
+    let records = make_records(&project);
     let shown: Vec<_> = records
         .iter()
         .map(|record| {
@@ -96,26 +96,27 @@ fn each_run_appends_one_line_to_the_records() {
 
 #[test]
 fn other_commands_and_duplicates_leave_no_metrics() {
-    let project = project("jsonl = \"metrics.jsonl\"");
+    let project = make_project("jsonl = \"metrics.jsonl\"");
     let whole = project.read("usgs-all-week.geojson");
     let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
-    first.hears("claimed");
+    first.wait_for_line("claimed");
     project.run(&["run", "quakes.toml"]).exits(75);
-    first.feed(&whole);
-    first.ends().exits(0);
+    first.write_input(&whole);
+    first.close_and_wait().exits(0);
     for args in [&["status", "quakes.toml"][..], &["plan", "quakes.toml"], &["check", "quakes.toml"]] {
         project.run(args).exits(0);
     }
     project.run(&["prune", "quakes.toml", "--yes"]).exits(0);
-    assert_eq!(records(&project).len(), 1);
+    assert_eq!(make_records(&project).len(), 1);
 }
 
 #[test]
 fn a_textfile_has_the_run_and_sums_of_all_runs() {
-    let project = project("textfile = \"quakes.prom\"");
+    let project = make_project("textfile = \"quakes.prom\"");
     project.run(&["run", "quakes.toml"]).exits(0);
     let first = project.read("quakes.prom");
-    let success = value(&first, "sheetkeep_run_last_success_timestamp_seconds{job_name=\"quakes\"}").expect("a time");
+    let success =
+        read_value(&first, "sheetkeep_run_last_success_timestamp_seconds{job_name=\"quakes\"}").expect("a time");
     assert!(success > 1.7e9, "{success}");
     project.write("usgs-all-week.geojson", "{\"features\": [");
     project.run(&["run", "quakes.toml"]).exits(65);
@@ -129,27 +130,27 @@ fn a_textfile_has_the_run_and_sums_of_all_runs() {
         ("sheetkeep_items_processed_total{job_name=\"quakes\",outcome=\"new\"}", 3.0),
         ("sheetkeep_retries_total{job_name=\"quakes\",reason=\"call\"}", 0.0),
     ] {
-        assert_eq!(value(&text, series), Some(expected), "{series} in\n{text}");
+        assert_eq!(read_value(&text, series), Some(expected), "{series} in\n{text}");
     }
     project.write("others.toml", &project.read("quakes.toml").replace("name = \"quakes\"", "name = \"others\""));
-    project.run(&["run", "others.toml"]).says("it has the metrics of job quakes");
+    project.run(&["run", "others.toml"]).stderr_has("it has the metrics of job quakes");
     assert_eq!(project.read("quakes.prom"), text);
 }
 
 #[test]
 fn a_gateway_gets_a_run_with_its_credentials() {
     let gateway = Gateway::start("200 OK");
-    let project = project("pushgateway = \"${GATEWAY}\"");
+    let project = make_project("pushgateway = \"${GATEWAY}\"");
     let url = format!("http://me:s3cret%2Fword@{}/pre", gateway.address);
     let ended = project.run_with(&[("GATEWAY", &url)], &["run", "quakes.toml", "-vv"]);
     ended.exits(0);
-    assert!(!ended.err.contains("s3cret"), "{}", ended.err);
+    assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
     let pushed = gateway.pushed.recv_timeout(Duration::from_secs(5)).expect("a push");
     assert_eq!(pushed.line, "POST /pre/metrics/job/sheetkeep/job_name/quakes HTTP/1.1\r\n");
     let basic = data_encoding::BASE64.encode(b"me:s3cret/word").to_ascii_lowercase();
     assert!(pushed.headers.contains(&format!("authorization: basic {basic}")), "{}", pushed.headers);
     assert!(pushed.headers.contains("content-type: text/plain; version=0.0.4"), "{}", pushed.headers);
-    assert_eq!(value(&pushed.body, "sheetkeep_run_last_rows{job_name=\"quakes\",change=\"added\"}"), Some(3.0));
+    assert_eq!(read_value(&pushed.body, "sheetkeep_run_last_rows{job_name=\"quakes\",change=\"added\"}"), Some(3.0));
     assert!(pushed.body.ends_with('\n') && pushed.body.contains("run_last_success_timestamp"), "{}", pushed.body);
     project.write("usgs-all-week.geojson", "{\"features\": [");
     project.run_with(&[("GATEWAY", &url)], &["run", "quakes.toml"]).exits(65);
@@ -166,7 +167,7 @@ fn statsd_gets_the_run_in_its_dialect() {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
         let address = socket.local_addr().expect("an address");
-        project(&format!("statsd = \"{scheme}{address}\"")).run(&["run", "quakes.toml"]).exits(0);
+        make_project(&format!("statsd = \"{scheme}{address}\"")).run(&["run", "quakes.toml"]).exits(0);
         let (mut text, mut packet) = (String::new(), [0; 2_000]);
         while !text.lines().any(|line| line == expected) {
             let bytes =
@@ -187,31 +188,31 @@ fn a_receiver_that_fails_changes_no_result() {
     ] {
         let gateway = Gateway::start(answer);
         let project =
-            project("pushgateway = \"${GATEWAY}\"\njsonl = \"none/metrics.jsonl\"\ntextfile = \"metrics.prom\"");
+            make_project("pushgateway = \"${GATEWAY}\"\njsonl = \"none/metrics.jsonl\"\ntextfile = \"metrics.prom\"");
         std::fs::create_dir(project.path("metrics.prom")).expect("a folder in the place of the file");
         let url = format!("http://{}/s3cret-part-of-it", gateway.address);
         let ended = project.run_with(&[("GATEWAY", &url)], &["run", "quakes.toml"]);
-        ended.exits(0).shows("new 3").says(why);
-        let warnings = ended.err.lines().filter(|line| line.contains("metrics were not delivered"));
-        assert_eq!(warnings.count(), 3, "one for each: {}", ended.err);
-        assert!(!ended.err.contains("s3cret"), "{}", ended.err);
+        ended.exits(0).stdout_has("new 3").stderr_has(why);
+        let warnings = ended.stderr.lines().filter(|line| line.contains("metrics were not delivered"));
+        assert_eq!(warnings.count(), 3, "one for each: {}", ended.stderr);
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
     }
     let unreachable = [("GATEWAY", "http://127.0.0.1:9/")];
-    let ended = project("pushgateway = \"${GATEWAY}\"").run_with(&unreachable, &["run", "quakes.toml"]);
-    ended.exits(0).says("metrics were not delivered").says("127.0.0.1:9");
+    let ended = make_project("pushgateway = \"${GATEWAY}\"").run_with(&unreachable, &["run", "quakes.toml"]);
+    ended.exits(0).stderr_has("metrics were not delivered").stderr_has("127.0.0.1:9");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the real binary waits by the real clock")]
 #[test]
 fn a_receiver_that_hangs_holds_a_run_for_five_seconds() {
     let gateway = Gateway::start("");
-    let project = project("pushgateway = \"${GATEWAY}\"\njsonl = \"metrics.jsonl\"");
+    let project = make_project("pushgateway = \"${GATEWAY}\"\njsonl = \"metrics.jsonl\"");
     let began = Instant::now();
     let ended = project.run_with(&[("GATEWAY", &format!("http://{}", gateway.address))], &["run", "quakes.toml"]);
-    ended.exits(0).shows("new 3").says("sink=\"pushgateway\"");
+    ended.exits(0).stdout_has("new 3").stderr_has("sink=\"pushgateway\"");
     // The run itself takes a moment, and more where other tests run.
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-    assert_eq!(records(&project).len(), 1, "the others got theirs");
+    assert_eq!(make_records(&project).len(), 1, "the others got theirs");
 }
 
 #[test]
@@ -223,33 +224,34 @@ fn wrong_receivers_are_refused_and_no_password_is_shown() {
         ("jsonl = \"\"", "`metrics.jsonl`"),
         ("json = \"x\"", "unknown key"),
     ] {
-        let ended = project(metrics).run(&["run", "quakes.toml"]);
-        ended.exits(78).says(why);
-        assert!(!ended.err.contains("s3cret"), "{}", ended.err);
+        let ended = make_project(metrics).run(&["run", "quakes.toml"]);
+        ended.exits(78).stderr_has(why);
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
     }
     let text = "textfile = \"metrics.txt\"\npushgateway = \"http://me:s3cret-word@gateway.example:9091\"";
-    let checked = project(text).run(&["check", "quakes.toml"]);
+    let checked = make_project(text).run(&["check", "quakes.toml"]);
     checked
         .exits(0)
-        .shows("does not end in .prom")
-        .shows("in the job file with a password")
-        .shows("sends a password over http");
-    assert!(!checked.out.contains("s3cret"), "{}", checked.out);
+        .stdout_has("does not end in .prom")
+        .stdout_has("in the job file with a password")
+        .stdout_has("sends a password over http");
+    assert!(!checked.stdout.contains("s3cret"), "{}", checked.stdout);
 }
 
 #[test]
 fn check_reports_files_that_can_not_be_written() {
-    let project = project("jsonl = \"none/metrics.jsonl\"\ntextfile = \"quakes.prom\"\nstatsd = \"127.0.0.1:8125\"");
+    let project =
+        make_project("jsonl = \"none/metrics.jsonl\"\ntextfile = \"quakes.prom\"\nstatsd = \"127.0.0.1:8125\"");
     project.write("quakes.prom", "my notes\n");
     let checked = project.run(&["check", "quakes.toml"]);
-    checked.exits(0).shows("is not there").shows("it exists and has no metrics of a job");
-    checked.shows("127.0.0.1:8125 gets metrics");
-    project.change("quakes.toml", "none/metrics.jsonl", "metrics.jsonl");
-    project.change("quakes.toml", "quakes.prom", "q.prom");
+    checked.exits(0).stdout_has("is not there").stdout_has("it exists and has no metrics of a job");
+    checked.stdout_has("127.0.0.1:8125 gets metrics");
+    project.replace_in("quakes.toml", "none/metrics.jsonl", "metrics.jsonl");
+    project.replace_in("quakes.toml", "quakes.prom", "q.prom");
     project
         .run(&["check", "quakes.toml"])
         .exits(0)
-        .shows("metrics.jsonl gets a line after each run")
-        .shows("q.prom is written");
-    assert!(!project.listed().contains(&"metrics.jsonl".to_owned()), "check writes nothing");
+        .stdout_has("metrics.jsonl gets a line after each run")
+        .stdout_has("q.prom is written");
+    assert!(!project.list_entries().contains(&"metrics.jsonl".to_owned()), "check writes nothing");
 }

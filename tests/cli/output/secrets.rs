@@ -3,20 +3,20 @@
 
 use std::fs;
 
-use crate::temp_project::{Ended, TempProject, ended};
-use crate::wire::{ApiClient, Emulator};
+use crate::emulator_process::{ApiClient, EmulatorProcess};
+use crate::temp_project::{CommandOutput, TempProject, run_to_end};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 const MARKER: &str = "MARKER-that-no-one-may-see";
 
-fn shows_secret(ended: &Ended, secret: &str) -> bool {
-    ended.out.contains(secret) || ended.err.contains(secret)
+fn shows_secret(ended: &CommandOutput, secret: &str) -> bool {
+    ended.stdout.contains(secret) || ended.stderr.contains(secret)
 }
 
 #[test]
 fn a_run_with_every_log_on_shows_neither_key_nor_token() {
-    let project = TempProject::few_quakes(20);
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let project = TempProject::with_few_quakes(20);
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", ID]);
     let file = fs::read_to_string(&emulator.credentials).expect("it wrote a credentials file");
     let marked = file.replacen('{', &format!("{{\n  \"note\": \"{MARKER}\","), 1);
     fs::write(&emulator.credentials, marked).expect("the file can be written");
@@ -32,16 +32,16 @@ fn a_run_with_every_log_on_shows_neither_key_nor_token() {
     for args in commands {
         let mut command = emulator.command(&project, ID, args);
         command.env("SHEETKEEP_LOG", "trace");
-        let ended = ended(command);
-        assert!(ended.err.contains("called") || ended.code != Some(0), "the log is on: {}", ended.err);
+        let ended = run_to_end(command);
+        assert!(ended.stderr.contains("called") || ended.code != Some(0), "the log is on: {}", ended.stderr);
         for secret in [&key[..40], "PRIVATE KEY", MARKER, "ya29.", "Bearer", "eyJ"] {
-            assert!(!shows_secret(&ended, secret), "{args:?} shows {secret}:\n{}{}", ended.out, ended.err);
+            assert!(!shows_secret(&ended, secret), "{args:?} shows {secret}:\n{}{}", ended.stdout, ended.stderr);
         }
     }
     let client = ApiClient::of(emulator, ID);
     assert!(client.tabs().len() >= 5);
     for tab in client.tabs() {
-        let cells = format!("{:?}", client.entered(&tab));
+        let cells = format!("{:?}", client.entered_values(&tab));
         assert!(!cells.contains(MARKER) && !cells.contains("ya29.") && !cells.contains("PRIVATE"), "{tab}");
     }
 }
@@ -65,41 +65,41 @@ fn bad_credentials_are_reported_without_showing_them() {
     ] {
         let environment = [(name, value), ("SHEETKEEP_LOG", "trace")];
         let ended = project.run_with(&environment, &["run", "quakes.toml", "--spreadsheet", ID, "-vv"]);
-        assert!(!shows_secret(ended.exits(77).says(name), MARKER), "{name}: {}", ended.err);
+        assert!(!shows_secret(ended.exits(77).stderr_has(name), MARKER), "{name}: {}", ended.stderr);
     }
     let as_a_path = [(path, broken.as_str())];
     let ended = project.run_with(&as_a_path, &["run", "quakes.toml", "--spreadsheet", ID]);
-    assert!(!shows_secret(ended.exits(78).says(inline), MARKER), "{}", ended.err);
+    assert!(!shows_secret(ended.exits(78).stderr_has(inline), MARKER), "{}", ended.stderr);
 }
 
 #[test]
 fn a_value_from_the_environment_is_not_quoted_in_errors() {
     let project = TempProject::quakes();
-    project.change("quakes.toml", "key = \".id\"", "key = \".${SECRET}\"");
-    project.change("quakes.toml", "mode = \"append\"", "mode = \"${SECRET}\"");
-    project.change("quakes.toml", "url = \"link\"", "url = \"${SECRET}\"");
+    project.replace_in("quakes.toml", "key = \".id\"", "key = \".${SECRET}\"");
+    project.replace_in("quakes.toml", "mode = \"append\"", "mode = \"${SECRET}\"");
+    project.replace_in("quakes.toml", "url = \"link\"", "url = \"${SECRET}\"");
     project.write(".env", &format!("SECRET='{MARKER} {MARKER}'\n"));
     for args in [["run", "quakes.toml", "-vv"], ["run", "quakes.toml", "--json"]] {
         let ended = project.run(&args);
         for part in [MARKER, "MARKER", "no-one"] {
-            assert!(!shows_secret(ended.exits(78), part), "{}", ended.err);
+            assert!(!shows_secret(ended.exits(78), part), "{}", ended.stderr);
         }
     }
     project.write(".env", &format!("this is not a line: {MARKER}\n"));
     let ended = project.run(&["run", "quakes.toml"]);
-    assert!(!shows_secret(ended.exits(78).says(".env"), MARKER), "{}", ended.err);
+    assert!(!shows_secret(ended.exits(78).stderr_has(".env"), MARKER), "{}", ended.stderr);
 }
 
 /// Returns base64 of a key's length that is not a real key.
-fn made_up(bytes: usize) -> String {
+fn make_secret(bytes: usize) -> String {
     let bytes: Vec<u8> = (0..bytes).map(|n| u8::try_from((n * 151 + n / 7 * 13) % 256).unwrap_or_default()).collect();
     data_encoding::BASE64.encode(&bytes)
 }
 
 #[test]
 fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
-    let project = TempProject::few_quakes(3);
-    let body = made_up(1_200);
+    let project = TempProject::with_few_quakes(3);
+    let body = make_secret(1_200);
     let folded: Vec<String> =
         body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", folded.join("\n"));
@@ -127,9 +127,9 @@ fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
             let environment: Vec<(&str, &str)> = std::iter::once((name, value.as_str())).chain(extra).collect();
             for args in [&["run", "quakes.toml", "-v"] as &[&str], &["check", "quakes.toml", "--json"]] {
                 let ended = project.run_with(&environment, args);
-                ended.exits(78).says(name);
+                ended.exits(78).stderr_has(name);
                 for secret in [&body[..40], &body[900..940], &key[40..80], "PRIVATE"] {
-                    assert!(!shows_secret(&ended, secret), "{name} {args:?}: {}{}", ended.out, ended.err);
+                    assert!(!shows_secret(&ended, secret), "{name} {args:?}: {}{}", ended.stdout, ended.stderr);
                 }
             }
         }
@@ -138,19 +138,19 @@ fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
             assert!(
                 ended.code != Some(0) && !shows_secret(&ended, &body[900..940]) && !shows_secret(&ended, "PRIVATE"),
                 "{}",
-                ended.err
+                ended.stderr
             );
         }
     }
     let ended = project.run(&["run", "quakes.toml", "--spreadsheet", &token]);
-    assert!(!shows_secret(ended.exits(78), "hunter2"), "{}", ended.err);
+    assert!(!shows_secret(ended.exits(78), "hunter2"), "{}", ended.stderr);
     let users = [("SHEETKEEP_SPREADSHEET_ID", ID), ("SHEETKEEP_API_URL", "https://me:hunter2@sheets.example/")];
     let ended = project.run_with(&users, &["run", "quakes.toml"]);
-    assert!(!shows_secret(ended.exits(78), "hunter2"), "{}", ended.err);
+    assert!(!shows_secret(ended.exits(78), "hunter2"), "{}", ended.stderr);
     let inline =
         [("SHEETKEEP_SPREADSHEET_ID", ID), ("SHEETKEEP_CREDENTIALS_JSON", "{}"), ("SSL_CERT_FILE", pem.as_str())];
     let ended = project.run_with(&inline, &["run", "quakes.toml"]);
-    assert!(ended.code != Some(0) && !shows_secret(&ended, "PRIVATE"), "{}", ended.err);
+    assert!(ended.code != Some(0) && !shows_secret(&ended, "PRIVATE"), "{}", ended.stderr);
 }
 
 #[test]
@@ -165,18 +165,18 @@ fn a_job_file_takes_no_key_from_the_environment() {
         for (from, to) in
             [("tab = \"Quakes\"", "tab = \"${NAME}\""), ("json = \"usgs-all-week.geojson\"", "json = \"${NAME}.json\"")]
         {
-            let project = TempProject::few_quakes(3);
-            project.change("quakes.toml", from, &to.replace("NAME", name));
+            let project = TempProject::with_few_quakes(3);
+            project.replace_in("quakes.toml", from, &to.replace("NAME", name));
             let environment = [(name, value), ("SHEETKEEP_SPREADSHEET_ID", ID)];
             for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"]] {
                 let ended = project.run_with(&environment, &args);
-                assert!(!shows_secret(ended.exits(78).says(name), "MARKER"), "{}", ended.err);
+                assert!(!shows_secret(ended.exits(78).stderr_has(name), "MARKER"), "{}", ended.stderr);
             }
         }
     }
-    let project = TempProject::few_quakes(3);
+    let project = TempProject::with_few_quakes(3);
     let step = "[[step]]\ncommand = [\"sh\", \"-c\", \"echo ${SHEETKEEP_CREDENTIALS_JSON}\"]\n\n[sheet]";
-    project.change("quakes.toml", "[sheet]", step);
+    project.replace_in("quakes.toml", "[sheet]", step);
     project
         .run_with(&[("SHEETKEEP_CREDENTIALS_JSON", key), ("SHEETKEEP_SPREADSHEET_ID", ID)], &["run", "quakes.toml"])
         .exits(78);
@@ -184,8 +184,8 @@ fn a_job_file_takes_no_key_from_the_environment() {
 
 #[test]
 fn a_value_pasted_into_a_job_file_is_not_shown_in_errors() {
-    let project = TempProject::few_quakes(3);
-    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", made_up(600));
+    let project = TempProject::with_few_quakes(3);
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", make_secret(600));
     for pasted in [
         format!("private_key = '''{pem}'''\n"),
         format!("{pem}\n"),
@@ -197,8 +197,8 @@ fn a_value_pasted_into_a_job_file_is_not_shown_in_errors() {
         for args in [["run", "bad.toml", "-v"], ["run", "bad.toml", "--json"]] {
             let ended = project.run(&args);
             ended.exits(78);
-            for secret in ["hunter2", &made_up(600)[40..80]] {
-                assert!(!shows_secret(&ended, secret), "{}{}", ended.out, ended.err);
+            for secret in ["hunter2", &make_secret(600)[40..80]] {
+                assert!(!shows_secret(&ended, secret), "{}{}", ended.stdout, ended.stderr);
             }
         }
     }
@@ -207,8 +207,8 @@ fn a_value_pasted_into_a_job_file_is_not_shown_in_errors() {
 #[test]
 fn what_is_made_is_the_owners_alone_whatever_the_umask() {
     use std::os::unix::fs::PermissionsExt;
-    let project = TempProject::few_quakes(3);
-    project.change(
+    let project = TempProject::with_few_quakes(3);
+    project.replace_in(
         "quakes.toml",
         "[sheet]",
         "[[step]]\nname = \"p\"\ncommand = [\"sh\", \"-c\", \"ls -l state/*/* > seen; cat\"]\n\n[sheet]",
@@ -227,7 +227,7 @@ fn what_is_made_is_the_owners_alone_whatever_the_umask() {
                 .current_dir(project.path(""));
             command
         };
-        ended(shell).exits(0);
+        run_to_end(shell).exits(0);
         let mut open = vec![project.path(&format!("state-{umask}"))];
         let mut files = vec![project.path(&format!("{umask}.sheet"))];
         while let Some(folder) = open.pop() {
@@ -256,34 +256,34 @@ fn what_is_made_is_the_owners_alone_whatever_the_umask() {
 #[test]
 fn a_key_or_env_file_that_others_can_read_is_warned_of_once() {
     use std::os::unix::fs::PermissionsExt;
-    let project = TempProject::few_quakes(3);
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let project = TempProject::with_few_quakes(3);
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", ID]);
     let mode =
         |name: &str, mode| fs::set_permissions(project.path(name), fs::Permissions::from_mode(mode)).expect("its mode");
     project.write(".env", "NOTHING=1\n");
     mode(".env", 0o600);
     let quiet = emulator.run(&project, ID, &["run", "quakes.toml"]);
-    assert!(!quiet.exits(0).err.contains("can be read"), "{}", quiet.err);
+    assert!(!quiet.exits(0).stderr.contains("can be read"), "{}", quiet.stderr);
     mode(".env", 0o640);
     mode("emulator-key.json", 0o644);
     let ended = emulator.run(&project, ID, &["run", "quakes.toml"]);
     ended
         .exits(0)
-        .says("emulator-key.json can be read or changed by others")
-        .says(".env can be read or changed by its group");
+        .stderr_has("emulator-key.json can be read or changed by others")
+        .stderr_has(".env can be read or changed by its group");
     assert_eq!(
-        (ended.err.matches("can be read").count(), ended.err.matches("chmod 600").count()),
+        (ended.stderr.matches("can be read").count(), ended.stderr.matches("chmod 600").count()),
         (2, 2),
         "{}",
-        ended.err
+        ended.stderr
     );
     let forced = emulator.run(&project, ID, &["run", "quakes.toml", "--force", "--yes"]);
-    assert_eq!(forced.exits(0).err.matches("can be read").count(), 2, "{}", forced.err);
+    assert_eq!(forced.exits(0).stderr.matches("can be read").count(), 2, "{}", forced.stderr);
     emulator
         .run(&project, ID, &["check", "quakes.toml"])
         .exits(0)
-        .shows("can be read or changed by others")
-        .shows("chmod 600");
+        .stdout_has("can be read or changed by others")
+        .stdout_has("chmod 600");
     let silent = emulator.run(&project, ID, &["run", "quakes.toml", "-q"]);
-    assert_eq!((silent.exits(0).out.as_str(), silent.err.as_str()), ("", ""));
+    assert_eq!((silent.exits(0).stdout.as_str(), silent.stderr.as_str()), ("", ""));
 }

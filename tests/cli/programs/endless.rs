@@ -11,7 +11,7 @@ const RECORDS: &str = r#"{"id":"a","p":1,"n":2,"total":10,"page":5}
 "#;
 
 /// Returns a job whose expressions have little time and memory.
-fn project(key: &str, map: &str) -> TempProject {
+fn make_project(key: &str, map: &str) -> TempProject {
     let project = TempProject::empty();
     let job = format!(
         "name = \"j\"\n[source]\njsonl = \"r.jsonl\"\n[item]\nkey = '''{key}'''\n[jq]\ntimeout = \"1s\"\nmemory = 64\n\
@@ -33,12 +33,12 @@ fn a_record_on_which_jq_never_ends_fails_alone() {
         (r#"if .id == "bad" then reduce range(99) as $i ("xxx"; . + .) else . end | {id: .id}"#, "more than 64 MB"),
         (r#"{id, x: (last(range(if .id == "bad" then 1e18 else 9 end)))}"#, "stopped after 1 s"),
     ] {
-        let project = project(".id", map);
+        let project = make_project(".id", map);
         if !why.contains("1 s") {
-            project.change("j.toml", "timeout = \"1s\"", "timeout = \"50s\"");
+            project.replace_in("j.toml", "timeout = \"1s\"", "timeout = \"50s\"");
         }
         let ended = project.run(&["run", "j.toml"]);
-        ended.exits(3).shows("new 2").shows("failed 1").says(why);
+        ended.exits(3).stdout_has("new 2").stdout_has("failed 1").stderr_has(why);
         assert_eq!(project.column("j.toml", "T", "id"), ["a", "c"], "{map}");
         assert_eq!(project.column("j.toml", "Failures j", "key"), ["bad"], "{map}");
     }
@@ -46,69 +46,74 @@ fn a_record_on_which_jq_never_ends_fails_alone() {
 
 #[test]
 fn a_step_may_have_a_time_of_its_own() {
-    let project = project(".id", ".p as $p | {id, x: (0 | until(. >= 10; . + $p))}");
-    project.change("j.toml", "[sheet]", "timeout = \"300ms\"\n[sheet]");
-    project.run(&["run", "j.toml"]).exits(3).says("stopped after 300 ms").shows("new 2");
+    let project = make_project(".id", ".p as $p | {id, x: (0 | until(. >= 10; . + $p))}");
+    project.replace_in("j.toml", "[sheet]", "timeout = \"300ms\"\n[sheet]");
+    project.run(&["run", "j.toml"]).exits(3).stderr_has("stopped after 300 ms").stdout_has("new 2");
 }
 
 #[test]
 fn a_key_or_a_version_without_end_fails_its_record_alone() {
     let endless = r#"if .id == "bad" then (def f: f; f) else .id end"#;
-    let project = project(endless, "{id}");
-    project.run(&["run", "j.toml"]).exits(3).shows("new 2").says("r.jsonl:2 (record 2)").says("stopped after 1 s");
+    let project = make_project(endless, "{id}");
+    project
+        .run(&["run", "j.toml"])
+        .exits(3)
+        .stdout_has("new 2")
+        .stderr_has("r.jsonl:2 (record 2)")
+        .stderr_has("stopped after 1 s");
     assert_eq!(project.column("j.toml", "T", "id"), ["a", "c"]);
-    let project = self::project(".id", "{id}");
-    project.change("j.toml", "[jq]", &format!("version = '''{endless}'''\n[jq]"));
-    project.run(&["run", "j.toml"]).exits(3).shows("new 2").says("version").says("stopped after 1 s");
+    let project = make_project(".id", "{id}");
+    project.replace_in("j.toml", "[jq]", &format!("version = '''{endless}'''\n[jq]"));
+    project.run(&["run", "j.toml"]).exits(3).stdout_has("new 2").stderr_has("version").stderr_has("stopped after 1 s");
 }
 
 #[test]
 fn items_without_end_stop_the_run_with_their_place() {
-    let project = project(".id", "{id}");
-    project.change("j.toml", "jsonl = \"r.jsonl\"", "json = \"d.json\"\nitems = \"def f: f; f\"");
+    let project = make_project(".id", "{id}");
+    project.replace_in("j.toml", "jsonl = \"r.jsonl\"", "json = \"d.json\"\nitems = \"def f: f; f\"");
     project.write("d.json", r#"{"items": [{"id": "a"}]}"#);
-    project.run(&["run", "j.toml"]).exits(65).says("d.json: items: it was stopped after 1 s");
+    project.run(&["run", "j.toml"]).exits(65).stderr_has("d.json: items: it was stopped after 1 s");
     project.run(&["check", "j.toml"]).exits(65);
 }
 
 #[test]
 fn a_check_ends_though_the_key_does_not() {
-    let project = project("def f: f; f", "{id}");
-    project.run(&["check", "j.toml"]).exits(0).shows("stopped after 1 s");
+    let project = make_project("def f: f; f", "{id}");
+    project.run(&["check", "j.toml"]).exits(0).stdout_has("stopped after 1 s");
 }
 
 #[test]
 fn a_forced_run_passes_over_a_key_without_end() {
-    let project = project(r#"if .id == "bad" then (def f: f; f) else .id end"#, "{id}");
+    let project = make_project(r#"if .id == "bad" then (def f: f; f) else .id end"#, "{id}");
     project.run(&["run", "j.toml"]).exits(3);
-    project.run(&["run", "j.toml", "--force"]).exits(0).shows("2 keys again");
+    project.run(&["run", "j.toml", "--force"]).exits(0).stdout_has("2 keys again");
 }
 
 /// Starts a run with a record on which jq never ends, and a minute for it.
-fn stuck(arguments: &[&str]) -> (TempProject, crate::live::Live) {
-    let project = project(".id", "def f: f; f");
-    project.change("j.toml", "timeout = \"1s\"", "timeout = \"1h\"");
+fn make_stuck_project(arguments: &[&str]) -> (TempProject, crate::running_command::RunningCommand) {
+    let project = make_project(".id", "def f: f; f");
+    project.replace_in("j.toml", "timeout = \"1s\"", "timeout = \"1h\"");
     project.write("r.jsonl", "{\"id\":\"a\"}\n{\"no\":\"key\"}\n");
     let mut live = project.start(&[&["run", "j.toml"], arguments].concat());
-    live.hears(": failed ");
+    live.wait_for_line(": failed ");
     (project, live)
 }
 
 #[test]
 fn signals_are_heard_while_jq_does_not_end() {
-    let (project, mut live) = stuck(&[]);
+    let (project, mut live) = make_stuck_project(&[]);
     // A second signal counts after one second.
-    while !live.is_over() {
-        live.signal("-TERM");
+    while !live.has_ended() {
+        live.send_signal("-TERM");
     }
-    live.ends_by_itself().exits(143).says("left to the next run: 1");
+    live.wait_for_end().exits(143).stderr_has("left to the next run: 1");
     assert_eq!(project.column("j.toml", "Runs", "status"), ["interrupted"]);
 }
 
 #[test]
 fn a_deadline_is_kept_while_jq_does_not_end() {
-    let (project, mut live) = stuck(&["--deadline", "3s"]);
-    live.ends_by_itself().exits(124);
+    let (project, mut live) = make_stuck_project(&["--deadline", "3s"]);
+    live.wait_for_end().exits(124);
     assert_eq!(project.column("j.toml", "Runs", "status"), ["timed out"]);
 }
 
@@ -128,7 +133,7 @@ fn children_of(parent: u32) -> Vec<(u32, String, String)> {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_worker_shows_no_record_and_is_gone_after_the_run() {
-    let (_shop, mut live) = stuck(&[]);
+    let (_shop, mut live) = make_stuck_project(&[]);
     let worker = loop {
         if let Some(worker) = children_of(live.id()).into_iter().find(|(_, words, _)| words.contains("evaluate-jq")) {
             break worker;
@@ -145,9 +150,9 @@ fn the_worker_shows_no_record_and_is_gone_after_the_run() {
 #[test]
 fn an_expression_of_900_operators_runs_and_of_30000_is_refused() {
     let chain = |operators: usize| format!("{{id, x: (.p{})}}", "+1".repeat(operators));
-    let project = project(".id", &chain(900));
-    project.run(&["run", "j.toml"]).exits(0).shows("new 3");
+    let project = make_project(".id", &chain(900));
+    project.run(&["run", "j.toml"]).exits(0).stdout_has("new 3");
     assert_eq!(project.column("j.toml", "T", "x"), ["901", "900", "902"]);
-    let project = self::project(".id", &chain(30_000));
-    project.run(&["run", "j.toml"]).exits(78).says("more than 1000 operators");
+    let project = make_project(".id", &chain(30_000));
+    project.run(&["run", "j.toml"]).exits(78).stderr_has("more than 1000 operators");
 }

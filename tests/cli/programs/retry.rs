@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::temp_project::{Ended, TempProject};
+use crate::temp_project::{CommandOutput, TempProject};
 
-fn report(project: &TempProject, file: &str) -> Value {
+fn read_report(project: &TempProject, file: &str) -> Value {
     serde_json::from_str(&project.read(file)).expect("a report is JSON")
 }
 
@@ -17,7 +17,7 @@ fn without_times(mut report: Value) -> String {
     serde_json::to_string_pretty(&report).expect("it is JSON")
 }
 
-fn retry(project: &TempProject, line: &str, script: &str) -> Ended {
+fn run_retry(project: &TempProject, line: &str, script: &str) -> CommandOutput {
     let mut args: Vec<&str> = ["retry", "--base-delay", "0.001", "--max-delay", "4ms", "--seed", "7"].to_vec();
     args.extend(line.split_whitespace());
     args.extend(["--", "sh", "-c", script]);
@@ -29,8 +29,11 @@ fn the_example_with_a_flaky_function_works_as_it_is() {
     let project = TempProject::empty();
     let line = "retry --max-retries 5 --base-delay 0.1 --output data/retry_report.json --flaky 2 --seed 3";
     let ended = project.run(&line.split_whitespace().collect::<Vec<_>>());
-    ended.exits(0).says("attempt 1 of 5: flaky: failure 1 of 2; the next one in").says("attempt 3 of 5: succeeded");
-    insta::assert_snapshot!(without_times(report(&project, "data/retry_report.json")), @r#"
+    ended
+        .exits(0)
+        .stderr_has("attempt 1 of 5: flaky: failure 1 of 2; the next one in")
+        .stderr_has("attempt 3 of 5: succeeded");
+    insta::assert_snapshot!(without_times(read_report(&project, "data/retry_report.json")), @r#"
     {
       "schema_version": 1,
       "outcome": "succeeded",
@@ -67,7 +70,7 @@ fn the_example_with_a_flaky_function_works_as_it_is() {
     let other = TempProject::empty();
     other.run(&line.split_whitespace().collect::<Vec<_>>()).exits(0);
     let delays = |project| {
-        report(project, "data/retry_report.json")["attempts"]
+        read_report(project, "data/retry_report.json")["attempts"]
             .as_array()
             .map(|attempts| attempts.iter().map(|attempt| attempt["delay"].clone()).collect::<Vec<_>>())
     };
@@ -77,11 +80,12 @@ fn the_example_with_a_flaky_function_works_as_it_is() {
 #[test]
 fn an_exhausted_command_passes_its_code_on_and_is_reported() {
     let project = TempProject::empty();
-    let ended = retry(&project, "--max-retries 3 --output a/b/report.json", "echo out; echo 'no route' >&2; exit 7");
-    ended.exits(7).says("attempt 2 of 3: ended with 7: no route").says("gave up after 3 attempts");
-    assert_eq!(ended.out, "", "the output of failed attempts is on standard error");
-    assert_eq!(ended.err.matches("out\n").count(), 3);
-    insta::assert_snapshot!(without_times(report(&project, "a/b/report.json")), @r#"
+    let ended =
+        run_retry(&project, "--max-retries 3 --output a/b/report.json", "echo out; echo 'no route' >&2; exit 7");
+    ended.exits(7).stderr_has("attempt 2 of 3: ended with 7: no route").stderr_has("gave up after 3 attempts");
+    assert_eq!(ended.stdout, "", "the output of failed attempts is on standard error");
+    assert_eq!(ended.stderr.matches("out\n").count(), 3);
+    insta::assert_snapshot!(without_times(read_report(&project, "a/b/report.json")), @r#"
     {
       "schema_version": 1,
       "outcome": "exhausted",
@@ -115,7 +119,7 @@ fn an_exhausted_command_passes_its_code_on_and_is_reported() {
       "exit_code": 7
     }
     "#);
-    assert_eq!(project.listed(), ["a"]);
+    assert_eq!(project.list_entries(), ["a"]);
 }
 
 #[test]
@@ -123,10 +127,10 @@ fn an_interrupted_command_is_reported_and_gets_the_signal() {
     let project = TempProject::empty();
     let script = "trap 'exit 9' INT; echo up >&2; sleep 600 & wait";
     let mut live = project.start(&["retry", "--no-stdin", "--output", "r.json", "--", "sh", "-c", script]);
-    live.hears("up");
-    live.signal("-INT");
-    live.ends_by_itself().exits(9).says("interrupted by SIGINT");
-    let report = without_times(report(&project, "r.json"));
+    live.wait_for_line("up");
+    live.send_signal("-INT");
+    live.wait_for_end().exits(9).stderr_has("interrupted by SIGINT");
+    let report = without_times(read_report(&project, "r.json"));
     insta::assert_snapshot!(report, @r#"
     {
       "schema_version": 1,
@@ -154,10 +158,10 @@ fn a_signal_during_a_delay_ends_with_its_number() {
     let project = TempProject::empty();
     let flags = "retry --base-delay 1h --max-delay 1h --jitter none --output r.json --flaky 1";
     let mut live = project.start(&flags.split_whitespace().collect::<Vec<_>>());
-    live.hears("the next one in 3600 s");
-    live.signal("-TERM");
-    live.ends_by_itself().exits(143);
-    assert_eq!(report(&project, "r.json")["outcome"], "interrupted");
+    live.wait_for_line("the next one in 3600 s");
+    live.send_signal("-TERM");
+    live.wait_for_end().exits(143);
+    assert_eq!(read_report(&project, "r.json")["outcome"], "interrupted");
 }
 
 #[test]
@@ -165,28 +169,30 @@ fn standard_input_is_given_to_each_attempt() {
     let project = TempProject::empty();
     let script = "cat >> seen; test \"$SHEETKEEP_ATTEMPT\" = 3 && cat seen";
     let mut live = project.start(&["retry", "--base-delay", "1ms", "--", "sh", "-c", script]);
-    live.feed("one\ntwo\n");
-    let ended = live.ends();
+    live.write_input("one\ntwo\n");
+    let ended = live.close_and_wait();
     ended.exits(0);
-    assert_eq!(ended.out, "one\ntwo\n".repeat(3));
+    assert_eq!(ended.stdout, "one\ntwo\n".repeat(3));
 }
 
 #[test]
 fn stream_passes_the_output_of_every_attempt_on() {
     let project = TempProject::empty();
-    let ended = retry(&project, "--max-retries 2 --stream", "echo out; exit 1");
+    let ended = run_retry(&project, "--max-retries 2 --stream", "echo out; exit 1");
     ended.exits(1);
-    assert_eq!(ended.out, "out\nout\n");
+    assert_eq!(ended.stdout, "out\nout\n");
 }
 
 #[test]
 fn only_the_codes_asked_for_are_tried_again() {
     let project = TempProject::empty();
-    retry(&project, "--on-exit 75,69 --max-retries 2", "exit 1").exits(1).says("not tried again, exit code 1");
-    retry(&project, "--on-exit 75 --max-retries 2", "exit 75").exits(75).says("gave up after 2 attempts");
-    retry(&project, "--preset curl --max-retries 2", "exit 28").exits(28).says("gave up after 2 attempts");
-    retry(&project, "--preset curl --max-retries 2", "exit 22").exits(22).says("not tried again");
-    project.run(&["retry", "--", "./none"]).exits(127).says("not tried again");
+    run_retry(&project, "--on-exit 75,69 --max-retries 2", "exit 1")
+        .exits(1)
+        .stderr_has("not tried again, exit code 1");
+    run_retry(&project, "--on-exit 75 --max-retries 2", "exit 75").exits(75).stderr_has("gave up after 2 attempts");
+    run_retry(&project, "--preset curl --max-retries 2", "exit 28").exits(28).stderr_has("gave up after 2 attempts");
+    run_retry(&project, "--preset curl --max-retries 2", "exit 22").exits(22).stderr_has("not tried again");
+    project.run(&["retry", "--", "./none"]).exits(127).stderr_has("not tried again");
 }
 
 #[test]
@@ -205,26 +211,26 @@ fn settings_that_make_no_sense_are_refused_with_2() {
     ] {
         let mut args = vec!["retry", "--output", "r.json"];
         args.extend(line.split_whitespace());
-        project.run(&args).exits(2).says(why);
+        project.run(&args).exits(2).stderr_has(why);
     }
-    assert_eq!(project.listed(), Vec::<String>::new(), "nothing was run or written");
+    assert_eq!(project.list_entries(), Vec::<String>::new(), "nothing was run or written");
 }
 
 #[test]
 fn an_unwritable_report_stops_before_the_first_attempt() {
     let project = TempProject::empty();
     project.write("file", "");
-    let ended = retry(&project, "--output file/r.json", "touch ran");
-    ended.exits(73).says("failed to write the report");
-    assert_eq!(project.listed(), ["file"]);
+    let ended = run_retry(&project, "--output file/r.json", "touch ran");
+    ended.exits(73).stderr_has("failed to write the report");
+    assert_eq!(project.list_entries(), ["file"]);
 }
 
 #[test]
 fn a_first_attempt_that_succeeds_is_silent() {
     let project = TempProject::empty();
-    let ended = retry(&project, "", "echo done");
+    let ended = run_retry(&project, "", "echo done");
     ended.exits(0);
-    assert_eq!((ended.out.as_str(), ended.err.as_str()), ("done\n", ""));
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("done\n", ""));
 }
 
 #[test]
@@ -239,7 +245,7 @@ fn attempts_are_json_lines_if_logs_are() {
     let project = TempProject::empty();
     let ended = project.run(&["--log-format", "json", "retry", "--base-delay", "1ms", "--flaky", "1"]);
     ended.exits(0);
-    let first: Value = serde_json::from_str(ended.err.lines().next().expect("a line")).expect("it is JSON");
+    let first: Value = serde_json::from_str(ended.stderr.lines().next().expect("a line")).expect("it is JSON");
     assert_eq!((&first["attempt"], &first["of"], &first["severity"]), (&1.into(), &5.into(), &"WARNING".into()));
     assert_eq!((&first["cause"], &first["event"]), (&"flaky: failure 1 of 1".into(), &"command.retrying".into()));
     assert!(first["delay_ms"].is_u64(), "{first}");
@@ -250,7 +256,7 @@ fn an_attempt_can_not_change_the_input_of_the_next() {
     let project = TempProject::empty();
     let script = "cat >> seen; echo other 2>/dev/null >&0; test $SHEETKEEP_ATTEMPT = 3";
     let mut live = project.start(&["retry", "--max-retries", "3", "--base-delay", "0.001", "--", "sh", "-c", script]);
-    live.feed("three\n");
-    live.ends().exits(0);
+    live.write_input("three\n");
+    live.close_and_wait().exits(0);
     assert_eq!(project.read("seen"), "three\n".repeat(3));
 }

@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::temp_project::{Ended, TempProject, ended};
-use crate::wire::{ApiClient, Emulator};
+use crate::emulator_process::{ApiClient, EmulatorProcess};
+use crate::temp_project::{CommandOutput, TempProject, run_to_end};
 
 const ID: &str = "1LateSpreadsheet0000000000000000000000000000";
 const DAILY: &str = "\n[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"Europe/Berlin\"\n";
@@ -20,14 +20,14 @@ struct LateFixture {
 
 impl LateFixture {
     fn new() -> Self {
-        let project = TempProject::few_quakes(3);
-        project.change("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
-        let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+        let project = TempProject::with_few_quakes(3);
+        project.replace_in("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
+        let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", ID]);
         let client = ApiClient::of(emulator, ID);
         Self { project, client }
     }
 
-    fn say(&self, args: &[&str]) -> Ended {
+    fn say(&self, args: &[&str]) -> CommandOutput {
         self.client.emulator.run(&self.project, ID, args)
     }
 
@@ -48,7 +48,7 @@ impl LateFixture {
         };
         let rows = [json!({"values": values.iter().map(cell).collect::<Vec<_>>()})];
         let start = json!({"sheetId": self.client.tab_id(tab), "rowIndex": row, "columnIndex": column});
-        self.client.hands(&json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}]));
+        self.client.edit_sheet(&json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}]));
     }
 
     /// Moves the run in the first row of `Runs` to 2023.
@@ -63,15 +63,19 @@ fn late_judges_a_schedule_by_runs_and_writes_nothing() {
     fixture
         .say(&["late", "quakes.toml"])
         .exits(6)
-        .shows("NEVER RAN quakes  expected ")
-        .shows("; no run succeeded yet; next ");
+        .stdout_has("NEVER RAN quakes  expected ")
+        .stdout_has("; no run succeeded yet; next ");
     fixture.say(&["run", "quakes.toml"]).exits(0);
     fixture.client.emulator.reset_stats();
-    let before = fixture.project.listed();
-    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok        quakes  last success ").shows("09:00:00+");
+    let before = fixture.project.list_entries();
+    fixture
+        .say(&["late", "quakes.toml"])
+        .exits(0)
+        .stdout_has("ok        quakes  last success ")
+        .stdout_has("09:00:00+");
     let stats = fixture.client.emulator.stats();
     assert_eq!((&stats["writes"], stats["reads"].as_u64()), (&0.into(), Some(3)), "{stats}");
-    assert_eq!(fixture.project.listed(), before, "no lock and no file");
+    assert_eq!(fixture.project.list_entries(), before, "no lock and no file");
     fixture.age_the_first_run();
     let late = fixture.say(&["late", "quakes.toml", "--json"]);
     let document = late.exits(6).document();
@@ -92,12 +96,12 @@ fn sorted_runs_of_several_jobs_are_judged_alike() {
     let now = json!(80_000.0);
     fixture.type_in("Runs", 3, 0, &[json!("20991231-000000-00000"), json!("others"), json!(""), json!("cli")]);
     fixture.type_in("Runs", 3, 5, &[now.clone(), now.clone(), json!("failed")]);
-    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    fixture.say(&["late", "quakes.toml"]).exits(0).stdout_has("ok ");
     // A skipped and a missed occurrence are not runs.
     fixture.type_in("Runs", 1, 7, &[json!("skipped")]);
-    fixture.say(&["late", "quakes.toml"]).exits(6).shows("LATE ");
+    fixture.say(&["late", "quakes.toml"]).exits(6).stdout_has("LATE ");
     fixture.type_in("Runs", 2, 7, &[json!("missed")]);
-    fixture.say(&["late", "quakes.toml"]).exits(6).shows("NEVER RAN ");
+    fixture.say(&["late", "quakes.toml"]).exits(6).stdout_has("NEVER RAN ");
 }
 
 #[test]
@@ -109,10 +113,12 @@ fn many_pages_of_runs_are_read_to_their_end() {
     let row = json!({"values": [cell("20200101-000000-00000"), cell("others")]});
     let rows = vec![row; 11_000];
     for _ in 0..2 {
-        fixture.client.hands(&json!([{"appendCells": {"sheetId": tab, "rows": rows, "fields": "userEnteredValue"}}]));
+        fixture
+            .client
+            .edit_sheet(&json!([{"appendCells": {"sheetId": tab, "rows": rows, "fields": "userEnteredValue"}}]));
     }
     fixture.client.emulator.reset_stats();
-    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    fixture.say(&["late", "quakes.toml"]).exits(0).stdout_has("ok ");
     assert_eq!(fixture.client.emulator.stats()["reads"], 5, "metadata, state and header, three pages");
 }
 
@@ -122,20 +128,20 @@ fn a_run_that_died_is_stuck_once_its_lease_is_over() {
     fixture.say(&["run", "quakes.toml"]).exits(0);
     let whole = fixture.project.read("usgs-all-week.geojson");
     let (head, _) = whole.split_at(whole.len() / 2);
-    let mut run = crate::live::Live::start(fixture.client.emulator.command(
+    let mut run = crate::running_command::RunningCommand::start(fixture.client.emulator.command(
         &fixture.project,
         ID,
         &["run", "quakes.toml", "--input", "-", "-v"],
     ));
-    run.feed(head);
-    run.hears("claimed");
-    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    run.write_input(head);
+    run.wait_for_line("claimed");
+    fixture.say(&["late", "quakes.toml"]).exits(0).stdout_has("ok ");
     run.kill();
     fixture.change_state("lease until", |_| "2026-01-01T00:00:00Z".to_owned());
     let stuck = fixture.say(&["late", "quakes.toml"]);
-    stuck.exits(6).shows("STUCK     quakes  a run began at ").shows("the next run records it as crashed");
+    stuck.exits(6).stdout_has("STUCK     quakes  a run began at ").stdout_has("the next run records it as crashed");
     fixture.say(&["run", "quakes.toml"]).exits(0);
-    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    fixture.say(&["late", "quakes.toml"]).exits(0).stdout_has("ok ");
 }
 
 #[test]
@@ -145,10 +151,10 @@ fn a_job_that_can_not_be_read_is_unknown_and_never_late() {
     fixture.age_the_first_run();
     let mut command = fixture.client.emulator.command(&fixture.project, ID, &["late", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", "http://127.0.0.1:9");
-    ended(command).exits(69).shows("UNKNOWN   quakes  failed to ").shows("http://127.0.0.1:9");
-    fixture.client.emulator.fails("[{\"on\": \"reads\", \"do\": \"fail\", \"status\": 403}]");
-    fixture.say(&["late", "quakes.toml"]).exits(69).shows("UNKNOWN ").shows("share the spreadsheet");
-    fixture.say(&["late", "quakes.toml"]).exits(6).shows("LATE ");
+    run_to_end(command).exits(69).stdout_has("UNKNOWN   quakes  failed to ").stdout_has("http://127.0.0.1:9");
+    fixture.client.emulator.inject_faults("[{\"on\": \"reads\", \"do\": \"fail\", \"status\": 403}]");
+    fixture.say(&["late", "quakes.toml"]).exits(69).stdout_has("UNKNOWN ").stdout_has("share the spreadsheet");
+    fixture.say(&["late", "quakes.toml"]).exits(6).stdout_has("LATE ");
 }
 
 #[test]
@@ -157,23 +163,28 @@ fn a_broken_job_file_hides_no_other_job() {
     fixture.say(&["run", "quakes.toml"]).exits(0);
     fixture.project.write("broken.toml", "name = \"broken\"\n[sheett]\n");
     let several = fixture.say(&["late", "quakes.toml", "broken.toml", "gone.toml"]);
-    several.exits(69).shows("ok        quakes").shows("UNKNOWN   broken").shows("UNKNOWN   gone").says("sheett");
+    several
+        .exits(69)
+        .stdout_has("ok        quakes")
+        .stdout_has("UNKNOWN   broken")
+        .stdout_has("UNKNOWN   gone")
+        .stderr_has("sheett");
     fixture.age_the_first_run();
-    fixture.say(&["late", "broken.toml", "quakes.toml"]).exits(6).shows("LATE ");
-    fixture.say(&["late", "broken.toml"]).exits(78).says("sheett");
-    fixture.say(&["late", "broken.toml", "broken.toml"]).exits(78).shows("UNKNOWN ");
+    fixture.say(&["late", "broken.toml", "quakes.toml"]).exits(6).stdout_has("LATE ");
+    fixture.say(&["late", "broken.toml"]).exits(78).stderr_has("sheett");
+    fixture.say(&["late", "broken.toml", "broken.toml"]).exits(78).stdout_has("UNKNOWN ");
     let document = fixture.say(&["late", "broken.toml", "broken.toml", "--json"]).exits(78).document();
     assert_eq!((&document["state"], &document["exit_code"]), (&"UNKNOWN".into(), &78.into()));
 }
 
 #[test]
 fn without_a_schedule_the_greatest_age_is_needed() {
-    let project = TempProject::few_quakes(2);
-    project.change("quakes.toml", "schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }", "");
-    project.run(&["late", "quakes.toml"]).exits(2).says("add --max-age 26h, or [schedule]");
-    project.run(&["late", "quakes.toml", "--max-age", "26h"]).exits(6).shows("NEVER RAN");
+    let project = TempProject::with_few_quakes(2);
+    project.replace_in("quakes.toml", "schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }", "");
+    project.run(&["late", "quakes.toml"]).exits(2).stderr_has("add --max-age 26h, or [schedule]");
+    project.run(&["late", "quakes.toml", "--max-age", "26h"]).exits(6).stdout_has("NEVER RAN");
     project.run(&["run", "quakes.toml"]).exits(0);
-    project.run(&["late", "quakes.toml", "--max-age", "26h"]).exits(0).shows("ok ");
+    project.run(&["late", "quakes.toml", "--max-age", "26h"]).exits(0).stdout_has("ok ");
     project.run(&["late", "--max-age", "26h"]).exits(2);
     project.run(&["late", "quakes.toml", "--max-age", "soon"]).exits(2);
 }
@@ -181,12 +192,12 @@ fn without_a_schedule_the_greatest_age_is_needed() {
 #[test]
 fn an_old_success_is_stale_without_a_schedule() {
     let fixture = LateFixture::new();
-    fixture.project.change("quakes.toml", "schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }", "");
+    fixture.project.replace_in("quakes.toml", "schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }", "");
     fixture.say(&["run", "quakes.toml"]).exits(0);
     fixture.age_the_first_run();
     let stale = fixture.say(&["late", "quakes.toml", "--max-age", "26h"]);
-    stale.exits(6).shows("STALE     quakes  last success ").shows("and --max-age is 26 h 00 min");
-    fixture.say(&["late", "quakes.toml", "--max-age", "99999d"]).exits(0).shows("ok ");
+    stale.exits(6).stdout_has("STALE     quakes  last success ").stdout_has("and --max-age is 26 h 00 min");
+    fixture.say(&["late", "quakes.toml", "--max-age", "99999d"]).exits(0).stdout_has("ok ");
 }
 
 #[test]
@@ -196,53 +207,56 @@ fn a_degraded_run_is_reported_and_failures_are_counted() {
     project.write("orders.toml", &(job.to_owned() + DAILY));
     project.write("o.csv", "id\na\n");
     project.run(&["run", "orders.toml"]).exits(3);
-    project.run(&["late", "orders.toml"]).exits(3).shows("DEGRADED  orders  last success ");
+    project.run(&["late", "orders.toml"]).exits(3).stdout_has("DEGRADED  orders  last success ");
     project.write("o.csv", "id\na\nb\n");
     project.run(&["run", "orders.toml"]).exits(0);
-    project.run(&["late", "orders.toml"]).exits(0).shows("ok ");
+    project.run(&["late", "orders.toml"]).exits(0).stdout_has("ok ");
     project.run(&["prune", "orders.toml", "--older-than", "1d", "--yes"]);
-    project.run(&["late", "orders.toml"]).exits(0).shows("ok ");
+    project.run(&["late", "orders.toml"]).exits(0).stdout_has("ok ");
 }
 
 #[test]
 fn the_heartbeat_file_is_judged_without_a_network() {
-    let project = TempProject::few_quakes(3);
+    let project = TempProject::with_few_quakes(3);
     project.write("quakes.toml", &(project.read("quakes.toml") + "\n[heartbeat]\nfile = \"beat.json\"\n"));
     let unknown = project.run(&["late", "--file", "beat.json", "--max-age", "26h"]);
-    unknown.exits(69).shows("UNKNOWN   beat  failed to read the heartbeat file beat.json: it does not exist");
+    unknown.exits(69).stdout_has("UNKNOWN   beat  failed to read the heartbeat file beat.json: it does not exist");
     project.run(&["run", "quakes.toml"]).exits(0);
     // Neither a network nor the spreadsheet is needed.
     let by_file = |args: &[&str]| {
         let url = [("SHEETKEEP_API_URL", "http://127.0.0.1:9"), ("SHEETKEEP_SPREADSHEET_ID", ID)];
         project.run_with(&url, &[&["late", "--file", "beat.json"], args].concat())
     };
-    by_file(&["--max-age", "26h"]).exits(0).shows("ok        quakes");
-    by_file(&["quakes.toml"]).exits(0).shows("next ");
-    by_file(&[]).exits(2).says("add --max-age 26h");
-    by_file(&["quakes.toml", "quakes.toml"]).exits(2).says("one job");
+    by_file(&["--max-age", "26h"]).exits(0).stdout_has("ok        quakes");
+    by_file(&["quakes.toml"]).exits(0).stdout_has("next ");
+    by_file(&[]).exits(2).stderr_has("add --max-age 26h");
+    by_file(&["quakes.toml", "quakes.toml"]).exits(2).stderr_has("one job");
     let beat: Value = serde_json::from_str(&project.read("beat.json")).expect("JSON");
     let old = |name: &str| beat[name].as_str().expect("a time").to_owned();
     for (name, to) in [("last_success", "2023-03-15T08:00:30Z"), ("last_success_started", "2023-03-15T08:00:00Z")] {
-        project.change("beat.json", &format!("\"{name}\": \"{}\"", old(name)), &format!("\"{name}\": \"{to}\""));
+        project.replace_in("beat.json", &format!("\"{name}\": \"{}\"", old(name)), &format!("\"{name}\": \"{to}\""));
     }
-    by_file(&["quakes.toml"]).exits(6).shows("LATE ");
-    by_file(&["--max-age", "26h"]).exits(6).shows("STALE ");
-    project.change("quakes.toml", "name = \"quakes\"", "name = \"others\"");
-    by_file(&["quakes.toml"]).exits(69).shows("it is of job quakes, not of others");
+    by_file(&["quakes.toml"]).exits(6).stdout_has("LATE ");
+    by_file(&["--max-age", "26h"]).exits(6).stdout_has("STALE ");
+    project.replace_in("quakes.toml", "name = \"quakes\"", "name = \"others\"");
+    by_file(&["quakes.toml"]).exits(69).stdout_has("it is of job quakes, not of others");
     project.write("beat.json", "{}");
-    by_file(&["--max-age", "26h"]).exits(69).shows("it is not a file that `[heartbeat] file` writes");
+    by_file(&["--max-age", "26h"]).exits(69).stdout_has("it is not a file that `[heartbeat] file` writes");
 }
 
 #[test]
 fn after_a_rollover_earlier_runs_count() {
     let fixture = LateFixture::new();
     fixture.say(&["run", "quakes.toml"]).exits(0);
-    let next = fixture.client.emulator.makes("next");
+    let next = fixture.client.emulator.create_spreadsheet("next");
     fixture.say(&["rollover", "quakes.toml", "--to", &next, "--yes"]).exits(0);
     let there = fixture.client.emulator.run(&fixture.project, &next, &["late", "quakes.toml"]);
-    there.exits(0).shows("ok        quakes  last success ");
+    there.exits(0).stdout_has("ok        quakes  last success ");
     let here = fixture.say(&["late", "quakes.toml"]);
-    here.exits(69).shows("UNKNOWN ").shows(&format!("it continues in spreadsheet {next}")).shows("--spreadsheet");
+    here.exits(69)
+        .stdout_has("UNKNOWN ")
+        .stdout_has(&format!("it continues in spreadsheet {next}"))
+        .stdout_has("--spreadsheet");
 }
 
 #[test]
@@ -250,23 +264,25 @@ fn a_pause_in_the_tab_jobs_is_reported_also_when_it_is_renamed() {
     let fixture = LateFixture::new();
     fixture.say(&["run", "quakes.toml"]).exits(0);
     fixture.age_the_first_run();
-    fixture.say(&["late", "quakes.toml"]).exits(6).shows("LATE ");
+    fixture.say(&["late", "quakes.toml"]).exits(6).stdout_has("LATE ");
     let paused = 13;
     let checkbox = json!({"values": [{"userEnteredValue": {"boolValue": true}}]});
     let tab = fixture.client.tab_id("Jobs");
     let start = json!({"sheetId": tab, "rowIndex": 1, "columnIndex": paused});
-    fixture.client.hands(&json!([{"updateCells": {"start": start, "rows": [checkbox], "fields": "userEnteredValue"}}]));
-    fixture.say(&["late", "quakes.toml"]).exits(0).shows("PAUSED    quakes");
+    fixture
+        .client
+        .edit_sheet(&json!([{"updateCells": {"start": start, "rows": [checkbox], "fields": "userEnteredValue"}}]));
+    fixture.say(&["late", "quakes.toml"]).exits(0).stdout_has("PAUSED    quakes");
     let renamed = json!({"properties": {"sheetId": tab, "title": "Our jobs"}, "fields": "title"});
-    fixture.client.hands(&json!([{"updateSheetProperties": renamed}]));
-    fixture.say(&["late", "quakes.toml"]).exits(0).shows("PAUSED    quakes");
+    fixture.client.edit_sheet(&json!([{"updateSheetProperties": renamed}]));
+    fixture.say(&["late", "quakes.toml"]).exits(0).stdout_has("PAUSED    quakes");
 }
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the real binary runs by the real clock")]
 fn a_job_that_outgrows_its_interval_is_named_by_late_and_check() {
     let fixture = LateFixture::new();
-    fixture.project.change("quakes.toml", "0 9 * * *", "* * * * *");
+    fixture.project.replace_in("quakes.toml", "0 9 * * *", "* * * * *");
     let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_secs_f64();
     for nth in 0..3 {
         fixture.say(&["run", "quakes.toml"]).exits(0);
@@ -277,9 +293,9 @@ fn a_job_that_outgrows_its_interval_is_named_by_late_and_check() {
     }
     let sentence = "a run takes about 1 min 12 s, and the schedule starts one every 1 min; let it run less often";
     let late = fixture.say(&["late", "quakes.toml"]);
-    assert!(late.out.contains(sentence), "{late:?}");
+    assert!(late.stdout.contains(sentence), "{late:?}");
     let checked = fixture.say(&["check", "quakes.toml"]);
-    assert!(!checked.out.contains(sentence), "its state knows that they were short: {checked:?}");
+    assert!(!checked.stdout.contains(sentence), "its state knows that they were short: {checked:?}");
     fixture.change_state("schedule", |history| {
         let mut history: Value = serde_json::from_str(history).expect("it is JSON");
         for run in history["ended"].as_array_mut().expect("runs") {
@@ -287,7 +303,7 @@ fn a_job_that_outgrows_its_interval_is_named_by_late_and_check() {
         }
         history.to_string()
     });
-    fixture.say(&["check", "quakes.toml"]).exits(0).shows(sentence);
+    fixture.say(&["check", "quakes.toml"]).exits(0).stdout_has(sentence);
 }
 
 #[test]
@@ -301,10 +317,12 @@ fn a_hundred_thousand_rows_of_runs_are_read_in_pages() {
         number, number, cell("succeeded")]});
     for _ in 0..10 {
         let rows = vec![row.clone(); 10_000];
-        fixture.client.hands(&json!([{"appendCells": {"sheetId": tab, "rows": rows, "fields": "userEnteredValue"}}]));
+        fixture
+            .client
+            .edit_sheet(&json!([{"appendCells": {"sheetId": tab, "rows": rows, "fields": "userEnteredValue"}}]));
     }
     fixture.client.emulator.reset_stats();
     // The newest run counts, wherever its row is.
-    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    fixture.say(&["late", "quakes.toml"]).exits(0).stdout_has("ok ");
     assert_eq!(fixture.client.emulator.stats()["reads"], 2 + 11, "metadata, state and header, 10,000 rows a page");
 }

@@ -24,41 +24,44 @@ fn a_usual_command_line_is_answered_with_one_that_works() {
         ("run orders.toml --input .", 65, "is a folder"),
     ] {
         let ended = project.run(&line.split(' ').collect::<Vec<_>>());
-        ended.exits(exit).says(advice);
+        ended.exits(exit).stderr_has(advice);
     }
-    project.run(&["retry", "ls -l"]).exits(2).says("sheetkeep retry -- ls -l");
+    project.run(&["retry", "ls -l"]).exits(2).stderr_has("sheetkeep retry -- ls -l");
 }
 
 #[test]
 fn a_missing_or_misplaced_schedule_is_put_where_it_works() {
     let project = TempProject::orders("", "a,1\n");
     let table = "add a table [schedule] at the end of the job file";
-    project.run(&["run", "--due", "orders.toml"]).exits(78).says(table);
-    project.run(&["schedule", "export", "cron", "orders.toml"]).exits(78).says(table);
+    project.run(&["run", "--due", "orders.toml"]).exits(78).stderr_has(table);
+    project.run(&["schedule", "export", "cron", "orders.toml"]).exits(78).stderr_has(table);
     let whole = project.read("orders.toml");
     project.write("orders.toml", &format!("{whole}\nschedule = {{ cron = \"0 9 * * *\", timezone = \"UTC\" }}\n"));
     let misplaced = project.run(&["run", "orders.toml"]);
-    misplaced.exits(78).says("`schedule` is a key of the job file itself: move the line above the first [table]");
+    misplaced.exits(78).stderr_has("`schedule` is a key of the job file itself: move the line above the first [table]");
     project.write("orders.toml", &format!("{whole}\n[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n"));
     project.run(&["schedule", "export", "cron", "orders.toml"]).exits(0);
-    project.change("orders.toml", "0 9", "0 25");
-    project.run(&["run", "orders.toml"]).exits(78).says("\"25\" is not a valid hour: hours are 0 to 23");
+    project.replace_in("orders.toml", "0 9", "0 25");
+    project.run(&["run", "orders.toml"]).exits(78).stderr_has("\"25\" is not a valid hour: hours are 0 to 23");
 }
 
 #[test]
 fn a_windows_path_in_double_quotes_is_one_mistake() {
     let project = TempProject::orders("", "a,1\n");
-    project.change("orders.toml", "\"orders.csv\"", "\"C:\\Users\\me\\orders.csv\"");
+    project.replace_in("orders.toml", "\"orders.csv\"", "\"C:\\Users\\me\\orders.csv\"");
     let ended = project.run(&["run", "orders.toml"]);
-    ended.exits(78).says("in double quotes a \\ begins an escape").says("in single quotes");
-    assert!(!ended.err.contains("things are wrong"), "{}", ended.err);
+    ended.exits(78).stderr_has("in double quotes a \\ begins an escape").stderr_has("in single quotes");
+    assert!(!ended.stderr.contains("things are wrong"), "{}", ended.stderr);
 }
 
 #[test]
 fn a_source_without_a_header_row_is_seen_as_data() {
     let project = TempProject::orders("", "");
     project.write("orders.csv", "p1@x.org,Name 1\np2@x.org,Name 2\n");
-    project.run(&["run", "orders.toml"]).exits(78).says("the first row seems to be data, as \"p1@x.org\" is a value");
+    project
+        .run(&["run", "orders.toml"])
+        .exits(78)
+        .stderr_has("the first row seems to be data, as \"p1@x.org\" is a value");
 }
 
 #[test]
@@ -66,41 +69,44 @@ fn a_local_file_needs_no_credentials_and_says_so() {
     let project = TempProject::orders("", "a,1\n");
     project.run(&["run", "orders.toml"]).exits(0);
     let ended = project.run(&["check", "orders.toml"]);
-    ended.exits(0).shows("none needed: a local file");
-    assert!(!ended.out.contains("access token"), "{}", ended.out);
+    ended.exits(0).stdout_has("none needed: a local file");
+    assert!(!ended.stdout.contains("access token"), "{}", ended.stdout);
 }
 
 #[test]
 fn a_long_cause_is_written_once_for_records_that_share_it() {
     let project = TempProject::orders("", "");
-    project.change("orders.toml", "[sheet]", "[sheet]\ncolumns = { price = \"number\" }");
+    project.replace_in("orders.toml", "[sheet]", "[sheet]\ncolumns = { price = \"number\" }");
     let rows = (0..4).map(|n| format!("{n},\"1.234.567,50\"\n")).collect::<Vec<_>>().concat();
     project.write("orders.csv", &format!("id,price\n{rows}"));
     let ended = project.run(&["run", "orders.toml"]);
-    let lines = ended.err.lines().filter(|line| line.contains(": failed "));
+    let lines = ended.stderr.lines().filter(|line| line.contains(": failed "));
     let (same, whole): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.ends_with(": the same error"));
-    assert_eq!((whole.len(), same.len()), (1, 3), "{}", ended.err);
+    assert_eq!((whole.len(), same.len()), (1, 3), "{}", ended.stderr);
     project.write("orders.csv", "id,price\n5,\"1.234.567,51\"\n6,\"1.234.567,52\"\n");
-    project.run(&["run", "orders.toml"]).exits(3).says("record 2): output: the same error with other values");
+    project.run(&["run", "orders.toml"]).exits(3).stderr_has("record 2): output: the same error with other values");
 }
 
 #[test]
 fn data_beside_its_job_file_is_not_written_over_by_advice() {
     let project = TempProject::orders("", "a,1\n");
     let ended = project.run(&["run", "orders.csv"]);
-    ended.exits(78).says("run that: sheetkeep run orders.toml");
-    assert!(!ended.err.contains('>'), "{}", ended.err);
+    ended.exits(78).stderr_has("run that: sheetkeep run orders.toml");
+    assert!(!ended.stderr.contains('>'), "{}", ended.stderr);
     project.write("items.json", "[{\"nr\":1}]");
-    project.run(&["run", "items.json"]).exits(78).says("your records' key in place of .id");
+    project.run(&["run", "items.json"]).exits(78).stderr_has("your records' key in place of .id");
 }
 
 #[cfg(unix)]
 #[test]
 fn a_log_level_that_is_none_is_refused() {
     let project = TempProject::orders("", "a,1\n");
-    project.run_with(&[("SHEETKEEP_LOG", "loud")], &["run", "orders.toml"]).exits(78).says("\"loud\" is not a level");
+    project
+        .run_with(&[("SHEETKEEP_LOG", "loud")], &["run", "orders.toml"])
+        .exits(78)
+        .stderr_has("\"loud\" is not a level");
     project.write(".env", "SHEETKEEP_LOG=debug\n");
-    project.run(&["check", "orders.toml"]).exits(0).shows("SHEETKEEP_LOG has no effect in");
+    project.run(&["check", "orders.toml"]).exits(0).stdout_has("SHEETKEEP_LOG has no effect in");
     project.run_with(&[("SHEETKEEP_LOG", "warn")], &["check", "orders.toml"]).exits(0);
 }
 
@@ -113,9 +119,9 @@ fn a_code_of_other_changes_is_named() {
     project.write("o.csv", "id,n\n1,1\n2,1\n");
     project.run(&["run", "o.toml"]).exits(0);
     project.write("o.csv", "id,n\n1,2\n2,2\n");
-    project.run(&["run", "o.toml"]).exits(3).shows("to apply, run --approve=");
+    project.run(&["run", "o.toml"]).exits(3).stdout_has("to apply, run --approve=");
     let other = project.run(&["run", "o.toml", "--approve=bbbbbb"]);
-    other.exits(3).shows("bbbbbb is not the code of these changes");
+    other.exits(3).stdout_has("bbbbbb is not the code of these changes");
 }
 
 #[test]
@@ -124,18 +130,23 @@ fn advice_shows_placeholders_and_hides_passwords() {
     let proxy = [("HTTPS_PROXY", "socks5://ada:s3cret-word@proxy:1")];
     let ended = project
         .run_with(&proxy, &["run", "orders.toml", "--spreadsheet", "1abcdefghijklmnopqrstuvwxyz0123456789ABCDEF"]);
-    ended.exits(78).says("http://USER:PASSWORD@proxy.example:3128");
-    assert!(!ended.err.contains("s3cret-word"), "{}", ended.err);
+    ended.exits(78).stderr_has("http://USER:PASSWORD@proxy.example:3128");
+    assert!(!ended.stderr.contains("s3cret-word"), "{}", ended.stderr);
     // Only the placeholder itself is shown, not a password that is spelt like it.
-    project.change("orders.toml", "\"orders.csv\"", "\"https://User:Password@x.example/o.csv\"");
+    project.replace_in("orders.toml", "\"orders.csv\"", "\"https://User:Password@x.example/o.csv\"");
     let checked = project.run(&["check", "orders.toml"]);
-    assert!(!format!("{}{}", checked.out, checked.err).contains("User:Password"), "{}{}", checked.out, checked.err);
+    assert!(
+        !format!("{}{}", checked.stdout, checked.stderr).contains("User:Password"),
+        "{}{}",
+        checked.stdout,
+        checked.stderr
+    );
 }
 
 #[test]
 fn an_empty_key_is_answered_with_where_keys_are() {
     let project = TempProject::orders("", "a,1\n");
-    project.run(&["explain", "orders.toml", " "]).exits(2).says("KEY is empty").says("the tab Processed");
+    project.run(&["explain", "orders.toml", " "]).exits(2).stderr_has("KEY is empty").stderr_has("the tab Processed");
     project.run(&["run", "orders.toml"]).exits(0);
-    project.run(&["failures", "skip", "orders.toml", " "]).exits(2).says("a KEY is empty");
+    project.run(&["failures", "skip", "orders.toml", " "]).exits(2).stderr_has("a KEY is empty");
 }

@@ -50,12 +50,12 @@ impl Mistake {
 }
 
 /// Returns the job file with these lines at its end.
-pub fn with(more: &str) -> String {
+pub fn make_mistake(more: &str) -> String {
     format!("{JOB}{more}\n")
 }
 
 /// Makes the output independent of time, of random numbers and of the folder.
-fn settled(text: &str, folder: &str) -> String {
+fn normalize_output(text: &str, folder: &str) -> String {
     let mut text = text.replace(&format!("{folder}/"), "");
     for (pattern, by) in [
         (r"\d{8}-\d{6}-[0-9a-f]{5}", "<run>"),
@@ -87,7 +87,7 @@ fn transcript(mistakes: Vec<Mistake>) -> String {
         before(&project);
         let ended = project.run(&args);
         let folder = project.path("").to_string_lossy().trim_end_matches('/').to_owned();
-        let text = settled(&format!("{}{}", ended.err, ended.out), &folder);
+        let text = normalize_output(&format!("{}{}", ended.stderr, ended.stdout), &folder);
         let (typed, code) = (args.join(" "), ended.code.unwrap_or(-1));
         let _ = write!(out, "== {name}\n$ sheetkeep {typed}\n{text}exit {code}\n\n");
     }

@@ -26,16 +26,16 @@ which have each output whole. The job is called `orders`. The codes are those of
 [commands.md](commands.md) lists them, and [runbook.md](runbook.md) says what to do about each.
 ";
 
-fn root() -> &'static Path {
+fn repository_root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn snapshot(name: &str) -> PathBuf {
-    root().join(format!("tests/snapshots/words/{name}.snap"))
+fn read_snapshot(name: &str) -> PathBuf {
+    repository_root().join(format!("tests/snapshots/words/{name}.snap"))
 }
 
 /// Returns the row of one mistake: its name, what is said, the exit code.
-fn row(block: &str) -> String {
+fn make_table_row(block: &str) -> String {
     let (name, body) = block.split_once('\n').expect("a name and what is said");
     let mut said: Vec<String> = Vec::new();
     let mut code = "";
@@ -58,20 +58,20 @@ fn row(block: &str) -> String {
     format!("| {name} | {cell} | {code} |\n")
 }
 
-fn page() -> String {
+fn make_page() -> String {
     let mut page = INTRODUCTION.to_owned();
     for (name, heading) in SECTIONS {
-        let text = fs::read_to_string(snapshot(name)).expect("a snapshot");
+        let text = fs::read_to_string(read_snapshot(name)).expect("a snapshot");
         let _ = write!(page, "\n## {heading}\n\n| mistake | what is said | code |\n|---|---|---|\n");
-        page.extend(text.split("\n== ").skip(1).map(row));
+        page.extend(text.split("\n== ").skip(1).map(make_table_row));
     }
     page
 }
 
 #[test]
 fn the_page_of_mistakes_shows_what_is_said() {
-    let file = root().join("docs/mistakes.md");
-    let fresh = page();
+    let file = repository_root().join("docs/mistakes.md");
+    let fresh = make_page();
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
         fs::write(&file, &fresh).expect("the page");
     }
@@ -83,7 +83,7 @@ fn the_page_of_mistakes_shows_what_is_said() {
 
 #[test]
 fn each_snapshot_of_words_has_a_place_on_the_page() {
-    let entries = fs::read_dir(root().join("tests/snapshots/words")).expect("the snapshots");
+    let entries = fs::read_dir(repository_root().join("tests/snapshots/words")).expect("the snapshots");
     for entry in entries {
         let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
         let name = name.strip_suffix(".snap").expect("a snapshot");

@@ -16,7 +16,7 @@ const PAGE: &str = "docs/your-first-csv.md";
 const BEGIN: &str = "```console\n";
 const END: &str = "```\n";
 
-fn root() -> PathBuf {
+fn repository_root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -41,7 +41,7 @@ fn output_of(project: &TempProject, line: &str) -> String {
 }
 
 /// Makes a transcript independent of time and of random numbers.
-fn settled(text: &str) -> String {
+fn normalize_output(text: &str) -> String {
     let mut text = text.to_owned();
     for (pattern, by) in [
         (r"\d{8}-\d{6}-[0-9a-f]{5}", "<run>"),
@@ -56,7 +56,7 @@ fn settled(text: &str) -> String {
 }
 
 /// Plays the page; returns it with the outputs of this version.
-fn played(page: &str, project: &TempProject) -> String {
+fn play_page(page: &str, project: &TempProject) -> String {
     let mut fresh = String::new();
     let mut rest = page;
     while let Some((before, block)) = rest.split_once(BEGIN) {
@@ -76,13 +76,13 @@ fn played(page: &str, project: &TempProject) -> String {
 fn the_page_of_the_first_csv_is_what_happens() {
     let project = TempProject::with(&["first-csv/rechnungen.csv", "first-csv/rechnungen.toml"]);
     fs::create_dir(project.path("home")).expect("a home");
-    let file = root().join(PAGE);
+    let file = repository_root().join(PAGE);
     let page = fs::read_to_string(&file).expect("the page");
-    let fresh = played(&page, &project);
+    let fresh = play_page(&page, &project);
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
         fs::write(&file, &fresh).expect("the page");
     }
-    let (page, fresh) = (settled(&page), settled(&fresh));
+    let (page, fresh) = (normalize_output(&page), normalize_output(&fresh));
     let first = page.lines().zip(fresh.lines()).enumerate().find(|(_, (then, now))| then != now);
     assert_eq!(first, None, "{PAGE} differs; UPDATE_DOCUMENTS=1 writes it anew");
     assert_eq!(page.lines().count(), fresh.lines().count());
@@ -90,8 +90,8 @@ fn the_page_of_the_first_csv_is_what_happens() {
 
 #[test]
 fn the_job_file_on_the_page_is_the_one_that_is_played() {
-    let page = fs::read_to_string(root().join(PAGE)).expect("the page");
-    let job = fs::read_to_string(root().join("fixtures/first-csv/rechnungen.toml")).expect("the job");
+    let page = fs::read_to_string(repository_root().join(PAGE)).expect("the page");
+    let job = fs::read_to_string(repository_root().join("fixtures/first-csv/rechnungen.toml")).expect("the job");
     assert!(page.contains(&format!("```toml\n{job}```\n")));
 }
 
@@ -99,7 +99,7 @@ fn the_job_file_on_the_page_is_the_one_that_is_played() {
 fn of_300_rows_295_are_on_the_sheet_and_a_fixed_one_follows() {
     let project = TempProject::with(&["first-csv/rechnungen.csv", "first-csv/rechnungen.toml"]);
     let ended = project.run(&["run", "rechnungen.toml"]);
-    ended.exits(3).shows("read 300 · new 295 · skipped 3").shows("failed 2");
+    ended.exits(3).stdout_has("read 300 · new 295 · skipped 3").stdout_has("failed 2");
     let names = project.column("rechnungen.toml", "Rechnungen", "Kunde");
     assert!(names.contains(&"Müller".to_owned()) && names.contains(&"Strauß".to_owned()), "{names:?}");
     let articles = project.column("rechnungen.toml", "Rechnungen", "Artikel");
@@ -111,7 +111,7 @@ fn of_300_rows_295_are_on_the_sheet_and_a_fixed_one_follows() {
     fs::write(project.path("rechnungen.csv"), fixed).expect("the file");
     project.run(&["failures", "retry", "rechnungen.toml", "R-0121"]).exits(0);
     assert_eq!(project.column("rechnungen.toml", "Rechnungen", "Rechnung").len(), 296);
-    project.run(&["run", "rechnungen.toml"]).exits(3).shows("new 0").shows("failed 1");
+    project.run(&["run", "rechnungen.toml"]).exits(3).stdout_has("new 0").stdout_has("failed 1");
 }
 
 /// What the ten lines of jq make of one record, in the order of the page.
@@ -130,7 +130,7 @@ const JQ_RESULTS: [&str; 10] = [
 
 #[test]
 fn the_ten_lines_of_jq_on_the_page_do_what_they_say() {
-    let page = fs::read_to_string(root().join(PAGE)).expect("the page");
+    let page = fs::read_to_string(repository_root().join(PAGE)).expect("the page");
     let (_, section) = page.split_once("## Ten lines of jq").expect("the section");
     let (_, block) = section.split_once("```text\n").expect("the lines");
     let (block, _) = block.split_once("```").expect("their end");

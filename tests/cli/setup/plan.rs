@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::temp_project::{Ended, TempProject};
-use crate::wire::{EMBEDDED, Emulator};
+use crate::emulator_process::{EMBEDDED, EmulatorProcess};
+use crate::temp_project::{CommandOutput, TempProject};
 
 /// Returns what a plan predicts of a run, and what the run then reported.
-fn predicted(plan: &Value) -> Value {
+fn predict_run(plan: &Value) -> Value {
     json!({
         "read": plan["read"], "new": plan["new"], "skipped": plan["unchanged"], "failed": plan["failed"],
         "added": plan["rows"]["inserted"], "updated": plan["rows"]["updated"],
@@ -15,7 +15,7 @@ fn predicted(plan: &Value) -> Value {
     })
 }
 
-fn reported(run: &Value) -> Value {
+fn run_and_report(run: &Value) -> Value {
     let counts = &run["counts"];
     json!({
         "read": counts["read"], "new": counts["new"], "skipped": counts["skipped"], "failed": counts["failed"],
@@ -28,21 +28,21 @@ fn reported(run: &Value) -> Value {
 /// Plans, runs, and compares. The plan may not change any file.
 #[track_caller]
 fn plan_then_run(project: &TempProject, job: &str, exit: i32) -> Value {
-    let before = contents(project);
+    let before = read_contents(project);
     let plan = project.run(&["plan", job, "--json"]).exits(0).document();
-    assert_eq!(contents(project), before, "the plan wrote something");
+    assert_eq!(read_contents(project), before, "the plan wrote something");
     let run = project.run(&["run", job, "--json"]).exits(exit).document();
-    assert_eq!(predicted(&plan), reported(&run));
+    assert_eq!(predict_run(&plan), run_and_report(&run));
     plan
 }
 
 /// Returns each file of the project with its contents, those of the state directory included.
-fn contents(project: &TempProject) -> Vec<(String, Vec<u8>)> {
+fn read_contents(project: &TempProject) -> Vec<(String, Vec<u8>)> {
     let read = |name: String| {
         let bytes = std::fs::read(project.path(&name)).unwrap_or_default();
         (name, bytes)
     };
-    project.listed().into_iter().map(read).collect()
+    project.list_entries().into_iter().map(read).collect()
 }
 
 const ORDERS: &str = r#"
@@ -62,7 +62,7 @@ tab = "Orders"
 mode = "upsert"
 "#;
 
-fn orders() -> TempProject {
+fn make_orders() -> TempProject {
     let project = TempProject::empty();
     project.write("orders.toml", ORDERS);
     project.write("orders.csv", "id,state,total\na,open,1\nb,open,2\nc,open,dear\n");
@@ -71,7 +71,7 @@ fn orders() -> TempProject {
 
 #[test]
 fn a_plan_predicts_the_run_and_writes_nothing() {
-    let project = TempProject::quakes().in_small_commits(500);
+    let project = TempProject::quakes().with_small_commits(500);
     let plan = plan_then_run(&project, "quakes.toml", 0);
     assert_eq!((&plan["new"], &plan["written"]), (&1_707.into(), &false.into()));
     assert_eq!(plan["columns_added"].as_array().map(Vec::len), Some(8));
@@ -79,13 +79,17 @@ fn a_plan_predicts_the_run_and_writes_nothing() {
     let plan = plan_then_run(&project, "quakes.toml", 0);
     assert_eq!((&plan["new"], &plan["unchanged"]), (&0.into(), &1_707.into()));
     assert_eq!(plan["sample"], json!([]));
-    project.run(&["run", "quakes.toml", "--dry-run"]).exits(0).shows("nothing was written").shows("unchanged 1,707");
+    project
+        .run(&["run", "quakes.toml", "--dry-run"])
+        .exits(0)
+        .stdout_has("nothing was written")
+        .stdout_has("unchanged 1,707");
     project.run(&["run", "quakes.toml", "-n", "--force"]).exits(2);
 }
 
 #[test]
 fn a_plan_counts_updates_inserts_and_failures_apart() {
-    let project = orders();
+    let project = make_orders();
     plan_then_run(&project, "orders.toml", 3);
     project.write("orders.csv", "id,state,total\na,paid,1\nb,open,2\nc,open,3\nd,open,4\n");
     let plan = plan_then_run(&project, "orders.toml", 0);
@@ -96,16 +100,19 @@ fn a_plan_counts_updates_inserts_and_failures_apart() {
     assert_eq!(first["cells"], json!({"id": "a", "state": "paid", "total": 1}));
     project.write("orders.csv", "id,state,total\ne,open,cheap\n");
     let ended = project.run(&["plan", "orders.toml"]);
-    ended.exits(0).shows("would fail: e (orders.csv:2 (record 1)), step map");
+    ended.exits(0).stdout_has("would fail: e (orders.csv:2 (record 1)), step map");
 }
 
 #[test]
 fn a_plan_of_a_served_sheet_makes_no_write_call() {
-    let project = orders();
-    let emulator = Emulator::start(&project, &["--spreadsheet-id", EMBEDDED]);
+    let project = make_orders();
+    let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", EMBEDDED]);
     for _ in 0..2 {
         emulator.reset_stats();
-        emulator.run(&project, EMBEDDED, &["plan", "orders.toml"]).exits(0).shows("less than a minute of the quota");
+        emulator
+            .run(&project, EMBEDDED, &["plan", "orders.toml"])
+            .exits(0)
+            .stdout_has("less than a minute of the quota");
         let stats = emulator.stats();
         assert_eq!(stats["writes"], 0, "{stats}");
         assert_ne!(stats["reads"], 0, "{stats}");
@@ -116,7 +123,7 @@ fn a_plan_of_a_served_sheet_makes_no_write_call() {
 
 #[test]
 fn a_plan_starts_no_program_and_says_what_each_needs() {
-    let project = orders();
+    let project = make_orders();
     let steps = r#"
 [[step]]
 name = "keyless"
@@ -127,7 +134,7 @@ name = "keyed"
 command = ["sh", "-c", "curl -H \"Idempotency-Key: $SHEETKEEP_IDEMPOTENCY_KEY\""]
 
 [sheet]"#;
-    project.change("orders.toml", "\n[sheet]", steps);
+    project.replace_in("orders.toml", "\n[sheet]", steps);
     project.write("post.sh", "touch started; cat\n");
     let plan = project.run(&["plan", "orders.toml", "--json"]).exits(0).document();
     assert!(!project.path("started").exists(), "the program was started");
@@ -141,66 +148,73 @@ command = ["sh", "-c", "curl -H \"Idempotency-Key: $SHEETKEEP_IDEMPOTENCY_KEY\""
     assert_eq!(plan["programs"][0], json!({"step": "keyless", "values": 2}));
     project.write("post.sh", "curl -H \"Idempotency-Key: $SHEETKEEP_IDEMPOTENCY_KEY\" x\n");
     let ended = project.run(&["plan", "orders.toml"]);
-    ended.exits(0).shows("write with key: safe").shows("its program would get 2 values");
-    project.change(
+    ended.exits(0).stdout_has("write with key: safe").stdout_has("its program would get 2 values");
+    project.replace_in(
         "orders.toml",
         "command = [\"sh\", \"post.sh\"]",
         "command = [\"sh\", \"post.sh\"]\ndelivery = \"at-most-once\"",
     );
-    project.run(&["plan", "orders.toml"]).exits(0).shows("never runs twice");
+    project.run(&["plan", "orders.toml"]).exits(0).stdout_has("never runs twice");
 }
 
 #[test]
 fn a_note_is_markdown_that_keeps_names_as_they_are() {
-    let project = orders();
-    project.change("orders.toml", "tab = \"Orders\"", "tab = \"Or|ders\"");
+    let project = make_orders();
+    project.replace_in("orders.toml", "tab = \"Orders\"", "tab = \"Or|ders\"");
     let ended = project.run(&["plan", "orders.toml", "--note"]);
     ended
         .exits(0)
-        .shows("## Plan of job orders")
-        .shows("| step | what it does | if it runs twice | what to add |")
-        .shows("keeps one row a key in tab Or\\|ders");
+        .stdout_has("## Plan of job orders")
+        .stdout_has("| step | what it does | if it runs twice | what to add |")
+        .stdout_has("keeps one row a key in tab Or\\|ders");
 }
 
 #[track_caller]
-fn refused(ended: &Ended, what: &str) {
-    ended.exits(65).says("apply the plan: ").says(what).says("nothing was written");
+fn expect_refused(ended: &CommandOutput, what: &str) {
+    ended.exits(65).stderr_has("apply the plan: ").stderr_has(what).stderr_has("nothing was written");
 }
 
 #[test]
 fn a_stored_plan_runs_only_while_nothing_has_moved() {
-    let project = orders();
+    let project = make_orders();
     let store = || {
-        project.run(&["plan", "orders.toml", "--out", "p.json"]).exits(0).says("run orders.toml --plan p.json");
+        project.run(&["plan", "orders.toml", "--out", "p.json"]).exits(0).stderr_has("run orders.toml --plan p.json");
     };
     let apply = || project.run(&["run", "orders.toml", "--plan", "p.json"]);
     store();
-    apply().exits(3).shows("new 2");
-    refused(&apply(), "another run has written to the sheet");
+    apply().exits(3).stdout_has("new 2");
+    expect_refused(&apply(), "another run has written to the sheet");
     store();
     project.write("orders.csv", "id,state,total\na,paid,1\n");
-    refused(&apply(), "the source orders.csv has changed");
+    expect_refused(&apply(), "the source orders.csv has changed");
     store();
-    project.change("orders.toml", "tonumber", "tonumber + 1");
-    refused(&apply(), "the job file orders.toml has changed");
+    project.replace_in("orders.toml", "tonumber", "tonumber + 1");
+    expect_refused(&apply(), "the job file orders.toml has changed");
     store();
     let other = project.run(&["run", "orders.toml", "--plan", "p.json", "--embedded", "other.sheet"]);
-    refused(&other, "the spreadsheet is ");
-    project.run(&["run", "orders.toml", "--plan", "none.json"]).exits(66).says("sheetkeep plan JOB.toml --out FILE");
-    project.run(&["run", "orders.toml", "--plan", "orders.csv"]).exits(65).says("use orders.csv as a plan");
-    project.run(&["plan", "orders.toml", "--out", "orders.csv"]).exits(73).says("it exists and is not a plan");
+    expect_refused(&other, "the spreadsheet is ");
+    project
+        .run(&["run", "orders.toml", "--plan", "none.json"])
+        .exits(66)
+        .stderr_has("sheetkeep plan JOB.toml --out FILE");
+    project.run(&["run", "orders.toml", "--plan", "orders.csv"]).exits(65).stderr_has("use orders.csv as a plan");
+    project.run(&["plan", "orders.toml", "--out", "orders.csv"]).exits(73).stderr_has("it exists and is not a plan");
     project.run(&["plan", "orders.toml", "--out", "none/p.json"]).exits(73);
     assert_eq!(project.read("orders.csv"), "id,state,total\na,paid,1\n");
-    apply().exits(3).shows("1 row updated");
+    apply().exits(3).stdout_has("1 row updated");
 }
 
 #[test]
 fn a_comparison_shows_which_columns_would_look_different() {
-    let project = orders();
+    let project = make_orders();
     project.write("old.toml", &project.read("orders.toml"));
-    project.change("orders.toml", "{id, state,", "{id, state: (.state | ascii_upcase), again: .state,");
+    project.replace_in("orders.toml", "{id, state,", "{id, state: (.state | ascii_upcase), again: .state,");
     let ended = project.run(&["plan", "orders.toml", "--against", "old.toml"]);
-    ended.exits(0).shows("2 rows look different · 0 the same").shows("state: 2 rows").shows("a: open → OPEN");
+    ended
+        .exits(0)
+        .stdout_has("2 rows look different · 0 the same")
+        .stdout_has("state: 2 rows")
+        .stdout_has("a: open → OPEN");
     let document = project.run(&["plan", "orders.toml", "--against", "old.toml", "--json"]).exits(0).document();
     assert_eq!(document["failed_old"], 1);
     let again = &document["columns"][0];
@@ -216,68 +230,68 @@ fn a_comparison_shows_which_columns_would_look_different() {
 
 #[test]
 fn a_plan_beside_an_active_run_names_it() {
-    let project = TempProject::few_quakes(6);
+    let project = TempProject::with_few_quakes(6);
     let whole = project.read("usgs-all-week.geojson");
     let (head, tail) = whole.split_at(whole.len() / 2);
     let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
-    first.hears("claimed");
-    project.run(&["plan", "quakes.toml"]).exits(0).shows("is active").shows("new 6");
-    first.feed(head);
-    first.feed(tail);
-    first.ends().exits(0).shows("new 6");
-    project.holds_each_quake_once(6);
+    first.wait_for_line("claimed");
+    project.run(&["plan", "quakes.toml"]).exits(0).stdout_has("is active").stdout_has("new 6");
+    first.write_input(head);
+    first.write_input(tail);
+    first.close_and_wait().exits(0).stdout_has("new 6");
+    project.expect_each_quake_once(6);
 }
 
 #[test]
 fn a_plan_ends_with_the_error_that_the_run_would_end_with() {
-    let project = orders();
-    project.change("orders.toml", "key = \".id\"", "key = \".nr\"");
+    let project = make_orders();
+    project.replace_in("orders.toml", "key = \".id\"", "key = \".nr\"");
     for command in ["plan", "run"] {
-        project.run(&[command, "orders.toml"]).exits(78).says(".nr");
+        project.run(&[command, "orders.toml"]).exits(78).stderr_has(".nr");
     }
     project.run(&["plan", "gone.toml"]).exits(66);
 }
 
 #[test]
 fn a_plan_is_refused_where_values_from_outside_have_changed() {
-    let project = orders();
-    project.change("orders.toml", "tab = \"Orders\"", "tab = \"${TAB}\"");
+    let project = make_orders();
+    project.replace_in("orders.toml", "tab = \"Orders\"", "tab = \"${TAB}\"");
     project.write(".env", "TAB=Orders\n");
     project.run(&["plan", "orders.toml", "--out", "p.json"]).exits(0);
     project.write(".env", "TAB=Other\n");
     let apply = || project.run(&["run", "orders.toml", "--plan", "p.json"]);
-    refused(&apply(), "the values that the job file takes from the environment have changed");
+    expect_refused(&apply(), "the values that the job file takes from the environment have changed");
     project.write(".env", "TAB=Orders\n");
-    apply().exits(3).shows("new 2");
+    apply().exits(3).stdout_has("new 2");
 }
 
 #[test]
 fn a_plan_runs_with_settings_that_can_be_read_once() {
-    let project = orders();
-    project.change("orders.toml", "tab = \"Orders\"", "tab = \"${TAB}\"");
-    let with = |args: &[&str]| {
+    let project = make_orders();
+    project.replace_in("orders.toml", "tab = \"Orders\"", "tab = \"${TAB}\"");
+    let run_with_settings = |args: &[&str]| {
         let mut live = project.start(&[args, &["--env-file", "/dev/stdin"]].concat());
-        live.feed("TAB=Orders\n");
-        live.ends()
+        live.write_input("TAB=Orders\n");
+        live.close_and_wait()
     };
-    with(&["plan", "orders.toml", "--out", "p.json"]).exits(0);
-    with(&["run", "orders.toml", "--plan", "p.json"]).exits(3).shows("tab Orders: 2 rows added");
+    run_with_settings(&["plan", "orders.toml", "--out", "p.json"]).exits(0);
+    run_with_settings(&["run", "orders.toml", "--plan", "p.json"]).exits(3).stdout_has("tab Orders: 2 rows added");
 }
 
 #[test]
 fn a_stored_plan_is_refused_when_a_program_has_changed() {
-    let project = orders();
+    let project = make_orders();
     let step = "\n[[step]]\nname = \"note\"\ncommand = [\"sh\", \"note.sh\"]\n\n[sheet]";
-    project.change("orders.toml", "\n[sheet]", step);
+    project.replace_in("orders.toml", "\n[sheet]", step);
     project.write("note.sh", "cat\n");
     let apply = || project.run(&["run", "orders.toml", "--plan", "p.json"]);
     project.run(&["plan", "orders.toml", "--out", "p.json"]).exits(0);
     project.write("note.sh", "cat; true\n");
-    refused(&apply(), "note.sh of a step has changed");
+    expect_refused(&apply(), "note.sh of a step has changed");
     std::fs::remove_file(project.path("note.sh")).expect("it is there");
-    refused(&apply(), "note.sh of a step has changed");
+    expect_refused(&apply(), "note.sh of a step has changed");
     project.write("note.sh", "cat\n");
-    apply().exits(3).shows("new 2");
+    apply().exits(3).stdout_has("new 2");
 }
 
 #[test]
@@ -313,22 +327,22 @@ fn a_comparison_counts_the_newest_record_where_a_run_does() {
 
 #[test]
 fn a_plan_warns_of_repeated_keys_and_of_items_without_a_row() {
-    let project = orders();
+    let project = make_orders();
     project.write("orders.csv", "id,state,total\na,open,1\na,paid,2\nb,gone,3\n");
-    project.change("orders.toml", "map = '", "map = 'select(.state != \"gone\") | ");
+    project.replace_in("orders.toml", "map = '", "map = 'select(.state != \"gone\") | ");
     let plan = project.run(&["plan", "orders.toml"]);
     plan.exits(0)
-        .shows("key a (orders.csv:2 and orders.csv:3) came more than once with different content")
-        .shows("items that make no row: 1");
+        .stdout_has("key a (orders.csv:2 and orders.csv:3) came more than once with different content")
+        .stdout_has("items that make no row: 1");
 }
 
 #[test]
 fn a_plan_fails_where_the_run_could_not_make_its_file() {
-    let project = orders();
+    let project = make_orders();
     for command in ["run", "plan", "check"] {
         let ended = project.run(&[command, "orders.toml", "--embedded", "none/o.sheet"]);
         ended.exits(74);
-        let all = format!("{}{}", ended.out, ended.err);
+        let all = format!("{}{}", ended.stdout, ended.stderr);
         assert!(all.contains("its folder is not there; make it, or name another"), "{all}");
     }
     assert!(!project.path("none").exists());

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::temp_project::{Ended, TempProject};
-use crate::wire::{ApiClient, Emulator};
+use crate::emulator_process::{ApiClient, EmulatorProcess};
+use crate::temp_project::{CommandOutput, TempProject};
 
 const ID: &str = "1PreparedSpreadsheet0000000000000000000000000";
 const TAB: i64 = 77;
@@ -19,13 +19,13 @@ struct PreparedTabFixture {
 impl PreparedTabFixture {
     fn with(mode: &str, rows: u32, columns: u32) -> Self {
         let project = TempProject::empty();
-        let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+        let emulator = EmulatorProcess::start(&project, &["--spreadsheet-id", ID]);
         let fixture = Self { project, client: ApiClient::of(emulator, ID) };
         fixture.job(mode, "{id, name, n}");
         fixture.source(0..3);
         let grid = json!({"rowCount": rows, "columnCount": columns});
         let tab = json!({"sheetId": TAB, "title": "Data", "gridProperties": grid});
-        fixture.client.hands(&json!([{"addSheet": {"properties": tab}}]));
+        fixture.client.edit_sheet(&json!([{"addSheet": {"properties": tab}}]));
         fixture
     }
 
@@ -46,11 +46,11 @@ impl PreparedTabFixture {
         self.records(&keys.map(record).collect::<Vec<_>>());
     }
 
-    fn say(&self, args: &[&str]) -> Ended {
+    fn say(&self, args: &[&str]) -> CommandOutput {
         self.client.emulator.run(&self.project, ID, args)
     }
 
-    fn run(&self) -> Ended {
+    fn run(&self) -> CommandOutput {
         self.say(&["run", "j.toml"])
     }
 
@@ -66,7 +66,7 @@ impl PreparedTabFixture {
             rows.iter().map(|row| json!({"values": row.iter().map(cell).collect::<Vec<_>>()})).collect();
         let start = json!({"sheetId": TAB, "rowIndex": row, "columnIndex": column});
         let fields = "userEnteredValue,userEnteredFormat";
-        self.client.hands(&json!([{"updateCells": {"start": start, "rows": rows, "fields": fields}}]));
+        self.client.edit_sheet(&json!([{"updateCells": {"start": start, "rows": rows, "fields": fields}}]));
     }
 
     fn header(&self, names: &[&str]) {
@@ -75,23 +75,23 @@ impl PreparedTabFixture {
 
     fn insert_above(&self, tab: &str) {
         let range = json!({"sheetId": self.client.tab_id(tab), "dimension": "ROWS", "startIndex": 0, "endIndex": 1});
-        self.client.hands(&json!([{"insertDimension": {"range": range}}]));
+        self.client.edit_sheet(&json!([{"insertDimension": {"range": range}}]));
     }
 
     /// Checks two runs, of three keys and then of five; each key is there once.
     fn takes_five_keys(&self) {
-        self.run().exits(0).shows("3 rows added");
+        self.run().exits(0).stdout_has("3 rows added");
         self.source(0..5);
-        self.run().exits(0).shows("2 rows added");
-        self.run().exits(0).shows("0 rows added");
-        self.say(&["fsck", "j.toml"]).exits(0).shows("5 keys, 5 data rows; consistent");
+        self.run().exits(0).stdout_has("2 rows added");
+        self.run().exits(0).stdout_has("0 rows added");
+        self.say(&["fsck", "j.toml"]).exits(0).stdout_has("5 keys, 5 data rows; consistent");
     }
 
     /// Checks that `check` and `run` stop with 65, report why, and create nothing.
     fn stops(&self, words: &str) {
         let before = self.client.tabs();
-        self.say(&["check", "j.toml"]).exits(65).shows(words);
-        self.run().exits(65).says(words);
+        self.say(&["check", "j.toml"]).exits(65).stdout_has(words);
+        self.run().exits(65).stderr_has(words);
         assert_eq!(self.client.tabs(), before);
     }
 }
@@ -120,8 +120,8 @@ fn a_header_as_wide_as_its_tab_leaves_room_for_new_fields() {
 fn a_run_that_is_refused_gives_its_lease_back() {
     let fixture = PreparedTabFixture::with("append", 1_000, 5);
     let body = json!({"requests": [{"addProtectedRange": {"protectedRange": {"range": {"sheetId": TAB}}}}]});
-    fixture.client.emulator.owner_does(ID, &body);
-    fixture.run().exits(65).says("protected");
+    fixture.client.emulator.edit_as_owner(ID, &body);
+    fixture.run().exits(65).stderr_has("protected");
     let status = fixture.say(&["status", "j.toml", "--json"]).exits(0).document();
     assert_eq!((&status["running"], &status["last_run"]["status"]), (&Value::Null, &json!("failed")));
 }
@@ -188,7 +188,7 @@ fn blanks_around_a_fields_name_cost_no_column() {
             fixture.records(&(0..count).map(record).collect::<Vec<_>>());
             let ended = fixture.run();
             ended.exits(0);
-            assert!(!ended.err.contains("is now called"), "{}", ended.err);
+            assert!(!ended.stderr.contains("is now called"), "{}", ended.stderr);
         }
         assert_eq!(fixture.client.column("Data", "name"), ["x", "x", "x"], "{mode}");
     }
@@ -200,8 +200,8 @@ fn fields_that_differ_only_in_blanks_are_refused_at_once() {
         let fixture = PreparedTabFixture::with("append", 100, 8);
         fixture.job("append", ".");
         fixture.records(&[json!({"id": "k", "name": "x", twin: "y"}), json!({"id": "l", "name": "z"})]);
-        fixture.run().exits(3).says(why);
-        fixture.run().exits(3).says(why);
+        fixture.run().exits(3).stderr_has(why);
+        fixture.run().exits(3).stderr_has(why);
         assert_eq!(fixture.client.column("Data", "id"), ["l"]);
     }
 }
@@ -228,12 +228,12 @@ fn a_header_below_row_1_and_a_foreign_table_stop_the_job() {
         fixture.type_in(0, 0, &[vec![json!("Report of May")], vec![], vec![json!("id"), json!("name"), json!("n")]]);
         fixture.stops("row 3 looks like the header");
         let above = json!({"sheetId": TAB, "dimension": "ROWS", "startIndex": 0, "endIndex": 2});
-        fixture.client.hands(&json!([{"deleteDimension": {"range": above}}]));
+        fixture.client.edit_sheet(&json!([{"deleteDimension": {"range": above}}]));
         fixture.takes_five_keys();
         let fixture = PreparedTabFixture::with(mode, 100, 8);
         fixture.type_in(0, 0, &[vec![json!("km"), json!("day")], vec![json!(5), json!("Monday")]]);
         fixture.stops("tab Data has \"km\", \"day\" in row 1");
-        fixture.project.change("j.toml", "tab = \"Data\"", "tab = \"Other\"");
+        fixture.project.replace_in("j.toml", "tab = \"Data\"", "tab = \"Other\"");
         fixture.takes_five_keys();
         assert_eq!(fixture.client.rows("Data").len(), 1);
     }
@@ -244,9 +244,9 @@ fn a_foreign_table_stops_a_job_that_can_not_look_ahead() {
     let fixture = PreparedTabFixture::with("append", 100, 8);
     fixture.type_in(0, 0, &[vec![json!("km"), json!("day")], vec![json!(5), json!("Monday")]]);
     let step = "[[step]]\ncommand = [\"cat\"]\n[[step]]\n";
-    fixture.project.change("j.toml", "[[step]]\n", step);
+    fixture.project.replace_in("j.toml", "[[step]]\n", step);
     for _ in 0..2 {
-        fixture.run().exits(65).says("tab Data has \"km\", \"day\" in row 1");
+        fixture.run().exits(65).stderr_has("tab Data has \"km\", \"day\" in row 1");
     }
     assert_eq!(
         (fixture.client.rows("Data").len(), fixture.client.column("Runs", "status")),
@@ -262,13 +262,13 @@ fn a_row_above_the_header_is_reported_with_the_header() {
             fixture.run().exits(0);
             fixture.insert_above(tab);
             let words = format!("the header of tab {tab} is in row 2 now");
-            fixture.say(&["check", "j.toml"]).exits(65).shows(&words);
-            fixture.run().exits(65).says(&words);
+            fixture.say(&["check", "j.toml"]).exits(65).stdout_has(&words);
+            fixture.run().exits(65).stderr_has(&words);
             let id = fixture.client.tab_id(tab);
             let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-            fixture.client.hands(&json!([{"moveDimension": {"source": source, "destinationIndex": 0}}]));
+            fixture.client.edit_sheet(&json!([{"moveDimension": {"source": source, "destinationIndex": 0}}]));
             fixture.source(0..5);
-            fixture.run().exits(0).shows("2 rows added");
+            fixture.run().exits(0).stdout_has("2 rows added");
         }
     }
 }
@@ -280,7 +280,7 @@ fn a_title_typed_above_the_header_is_no_new_header() {
     fixture.insert_above("Data");
     fixture.header(&["Report", "of", "May"]);
     fixture.source(0..5);
-    fixture.run().exits(65).says("the header of tab Data is in row 2 now");
+    fixture.run().exits(65).stderr_has("the header of tab Data is in row 2 now");
 }
 
 #[test]
@@ -307,7 +307,7 @@ fn headers_that_show_a_day_a_share_an_amount_are_found() {
         fixture.records(&[record(0, "a"), record(1, "c"), record(2, "d")]);
         let ended = fixture.run();
         ended.exits(0);
-        assert!(!ended.err.contains("note"), "{}", ended.err);
+        assert!(!ended.stderr.contains("note"), "{}", ended.stderr);
         let rows = fixture.client.rows("Data");
         assert!(rows.iter().all(|row| row.len() == 5), "{mode}: a column was added: {rows:?}");
         let changed = if mode == "upsert" { "c" } else { "b" };

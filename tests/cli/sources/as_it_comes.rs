@@ -6,11 +6,11 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::process::{Output, Stdio};
 
-use crate::temp_project::{Ended, TempProject};
+use crate::temp_project::{CommandOutput, TempProject};
 
 /// Writes a job of this name and kind over `file`, with these additional lines below its first
 /// ones.
-fn job(project: &TempProject, kind: &str, file: &str, key: &str, more: &str) {
+fn make_job(project: &TempProject, kind: &str, file: &str, key: &str, more: &str) {
     let text = format!(
         "name = \"{kind}\"\n[source]\n{kind} = \"{file}\"\n{more}\n[item]\nkey = {key:?}\n[sheet]\ntab = \"Rows\"\n[commit]\nevery = \"1h\"\n"
     );
@@ -18,13 +18,13 @@ fn job(project: &TempProject, kind: &str, file: &str, key: &str, more: &str) {
 }
 
 /// Runs the job of this kind over these bytes as a file.
-fn over_file(project: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
+fn run_over_file(project: &TempProject, kind: &str, bytes: &[u8]) -> CommandOutput {
     std::fs::write(project.path("input"), bytes).expect("the folder takes files");
     project.run(&["run", &format!("{kind}.toml"), "--input", "input"])
 }
 
 /// Runs the job of this kind over these bytes on standard input.
-fn over_stdin(project: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
+fn run_over_stdin(project: &TempProject, kind: &str, bytes: &[u8]) -> CommandOutput {
     let mut command = project.command(&["run", &format!("{kind}.toml"), "--input", "-"]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary can be run");
@@ -32,15 +32,15 @@ fn over_stdin(project: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
     let _ = child.stdin.take().expect("its input is held").write_all(bytes);
     let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-    Ended { code: status.code(), out: text(stdout), err: text(stderr) }
+    CommandOutput { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
 }
 
 /// Returns one line per number.
-fn lines(numbers: Range<u32>, line: impl Fn(u32) -> String) -> String {
+fn make_lines(numbers: Range<u32>, line: impl Fn(u32) -> String) -> String {
     numbers.map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-fn failures(project: &TempProject, kind: &str) -> Vec<String> {
+fn read_failures(project: &TempProject, kind: &str) -> Vec<String> {
     project.column(&format!("{kind}.toml"), &format!("Failures {kind}"), "where")
 }
 
@@ -53,11 +53,11 @@ fn a_stray_quote_costs_its_own_row_of_a_thousand() {
             text.push_str(&row);
             text.push('\n');
         }
-        for run in [over_file, over_stdin] {
+        for run in [run_over_file, run_over_stdin] {
             let project = TempProject::empty();
-            job(&project, "csv", "input", ".id", "");
-            run(&project, "csv", text.as_bytes()).exits(3).shows("read 1,000 · new 999").says("damaged");
-            assert!(failures(&project, "csv")[0].ends_with(":501 (record 500)"), "{damaged}");
+            make_job(&project, "csv", "input", ".id", "");
+            run(&project, "csv", text.as_bytes()).exits(3).stdout_has("read 1,000 · new 999").stderr_has("damaged");
+            assert!(read_failures(&project, "csv")[0].ends_with(":501 (record 500)"), "{damaged}");
             let ids = project.column("csv.toml", "Rows", "id");
             assert!(ids.len() == 999 && !ids.contains(&"500".to_owned()));
         }
@@ -75,15 +75,15 @@ fn a_header_row_without_the_key_stops_before_any_write() {
         ("id|name", "1|a", "write delimiter = \"|\""),
     ] {
         let project = TempProject::empty();
-        job(&project, "csv", "input", ".id", "delimiter = \",\"");
+        make_job(&project, "csv", "input", ".id", "delimiter = \",\"");
         let text = format!("{header}\n{row}\n{row}2\n");
-        over_file(&project, "csv", text.as_bytes())
+        run_over_file(&project, "csv", text.as_bytes())
             .exits(78)
-            .says("key .id names a field that the header row of input")
-            .says(help);
+            .stderr_has("key .id names a field that the header row of input")
+            .stderr_has(help);
         assert!(!project.path("csv.sheet").exists(), "{header}");
-        project.run(&["check", "csv.toml"]).exits(78).shows("key .id names a field").shows(help);
-        over_stdin(&project, "csv", text.as_bytes()).exits(78).says(help);
+        project.run(&["check", "csv.toml"]).exits(78).stdout_has("key .id names a field").stdout_has(help);
+        run_over_stdin(&project, "csv", text.as_bytes()).exits(78).stderr_has(help);
         project.run(&["show", "csv.toml"]).exits(66);
     }
 }
@@ -91,13 +91,13 @@ fn a_header_row_without_the_key_stops_before_any_write() {
 #[test]
 fn a_header_row_without_the_version_stops_too() {
     let project = TempProject::empty();
-    job(&project, "csv", "input", ".id\"\nversion = \".updated", "");
+    make_job(&project, "csv", "input", ".id\"\nversion = \".updated", "");
     project.write("csv.toml", &project.read("csv.toml").replace("\\\"\\nversion = \\\"", "\"\nversion = \""));
-    over_file(&project, "csv", b"id,updated_at\n1,2\n")
+    run_over_file(&project, "csv", b"id,updated_at\n1,2\n")
         .exits(78)
-        .says("version .updated names a field")
-        .says("updated_at");
-    over_file(&project, "csv", b"id,updated\n1,2\n").exits(0);
+        .stderr_has("version .updated names a field")
+        .stderr_has("updated_at");
+    run_over_file(&project, "csv", b"id,updated\n1,2\n").exits(0);
 }
 
 #[test]
@@ -116,11 +116,11 @@ fn an_input_that_is_something_else_is_named_and_exits_with_65() {
     for (bytes, what) in inputs {
         for kind in ["csv", "json", "jsonl"] {
             let project = TempProject::empty();
-            job(&project, kind, "input", ".id", "");
-            for ended in [over_file(&project, kind, bytes), over_stdin(&project, kind, bytes)] {
-                ended.exits(65).says(what).says("help: ");
+            make_job(&project, kind, "input", ".id", "");
+            for ended in [run_over_file(&project, kind, bytes), run_over_stdin(&project, kind, bytes)] {
+                ended.exits(65).stderr_has(what).stderr_has("help: ");
             }
-            project.run(&["check", &format!("{kind}.toml")]).exits(65).shows(what);
+            project.run(&["check", &format!("{kind}.toml")]).exits(65).stdout_has(what);
         }
     }
 }
@@ -135,12 +135,12 @@ fn a_text_of_excel_is_read_as_a_file_and_from_a_pipe() {
         "id,name\n1,Grüße\n".as_bytes(),
     ];
     for bytes in inputs {
-        for run in [over_file, over_stdin] {
+        for run in [run_over_file, run_over_stdin] {
             let project = TempProject::empty();
-            job(&project, "csv", "input", ".id", "");
+            make_job(&project, "csv", "input", ".id", "");
             let ended = run(&project, "csv", bytes);
-            ended.exits(0).shows("read 1 · new 1");
-            assert_eq!(ended.err.contains("read as windows-1252"), bytes.contains(&0xfc) && !bytes.contains(&0));
+            ended.exits(0).stdout_has("read 1 · new 1");
+            assert_eq!(ended.stderr.contains("read as windows-1252"), bytes.contains(&0xfc) && !bytes.contains(&0));
             assert_eq!(project.column("csv.toml", "Rows", "name"), ["Grüße"]);
         }
     }
@@ -158,15 +158,17 @@ fn an_error_document_in_place_of_the_list_is_named() {
         ("jsonl", ""),
     ] {
         let project = TempProject::empty();
-        job(&project, kind, "input", ".id", more);
-        for ended in [over_file(&project, kind, refusal.as_bytes()), over_stdin(&project, kind, refusal.as_bytes())] {
-            ended.exits(65).says("is a JSON error document: {\"error\":").says("rate limit");
+        make_job(&project, kind, "input", ".id", more);
+        for ended in
+            [run_over_file(&project, kind, refusal.as_bytes()), run_over_stdin(&project, kind, refusal.as_bytes())]
+        {
+            ended.exits(65).stderr_has("is a JSON error document: {\"error\":").stderr_has("rate limit");
         }
-        project.run(&["check", &format!("{kind}.toml")]).exits(65).shows("a JSON error document");
+        project.run(&["check", &format!("{kind}.toml")]).exits(65).stdout_has("a JSON error document");
     }
     let project = TempProject::empty();
-    job(&project, "json", "input", ".id", "items = \".data[]?\"");
-    over_file(&project, "json", b"{\"error\":null,\"data\":[]}").exits(0);
+    make_job(&project, "json", "input", ".id", "items = \".data[]?\"");
+    run_over_file(&project, "json", b"{\"error\":null,\"data\":[]}").exits(0);
 }
 
 #[test]
@@ -180,9 +182,10 @@ fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
         ("jsonl", "", 0),
         ("jsonl", "\n\n", 0),
     ] {
-        job(&project, kind, "input", ".id", "");
-        for ended in [over_file(&project, kind, bytes.as_bytes()), over_stdin(&project, kind, bytes.as_bytes())] {
-            ended.exits(code).says(if code == 0 { "the source has no record" } else { "empty" });
+        make_job(&project, kind, "input", ".id", "");
+        for ended in [run_over_file(&project, kind, bytes.as_bytes()), run_over_stdin(&project, kind, bytes.as_bytes())]
+        {
+            ended.exits(code).stderr_has(if code == 0 { "the source has no record" } else { "empty" });
         }
     }
 }
@@ -190,97 +193,117 @@ fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
 #[test]
 fn keys_that_look_alike_are_named_in_a_warning() {
     let project = TempProject::empty();
-    job(&project, "csv", "input", ".id", "");
-    let ended = over_file(&project, "csv", b"id,note\n7,a\n7 ,b\n");
+    make_job(&project, "csv", "input", ".id", "");
+    let ended = run_over_file(&project, "csv", b"id,note\n7,a\n7 ,b\n");
     let pair = "\"7 \" (input:3 (record 2)) and \"7\"";
-    ended.exits(0).shows("new 2").says("keys that look alike").says(pair).says("key = \".id | trim\"");
+    ended
+        .exits(0)
+        .stdout_has("new 2")
+        .stderr_has("keys that look alike")
+        .stderr_has(pair)
+        .stderr_has("key = \".id | trim\"");
     // The next run knows the other key from the sheet.
-    let ended = over_file(&project, "csv", b"id,note\n\xc2\xa07,c\n");
-    ended.exits(0).says("\"\\u{a0}7\" (input:2 (record 1)) and \"7\"");
-    project.change("csv.toml", "\".id\"", "\".id | trim\"");
-    over_file(&project, "csv", b"id,note\n7 ,d\n").exits(78).says("--accept-changes");
-    project.run(&["run", "csv.toml", "--input", "input", "--accept-changes"]).exits(0).shows("skipped 1");
+    let ended = run_over_file(&project, "csv", b"id,note\n\xc2\xa07,c\n");
+    ended.exits(0).stderr_has("\"\\u{a0}7\" (input:2 (record 1)) and \"7\"");
+    project.replace_in("csv.toml", "\".id\"", "\".id | trim\"");
+    run_over_file(&project, "csv", b"id,note\n7 ,d\n").exits(78).stderr_has("--accept-changes");
+    project.run(&["run", "csv.toml", "--input", "input", "--accept-changes"]).exits(0).stdout_has("skipped 1");
     // A key that no one can see is an empty one.
-    over_file(&project, "csv", b"id,note\n  ,e\n").exits(3).says("the record's key is empty");
+    run_over_file(&project, "csv", b"id,note\n  ,e\n").exits(3).stderr_has("the record's key is empty");
 }
 
 #[test]
 fn first_records_that_all_fail_for_one_cause_stop_every_run() {
-    let records = lines(0..50_000, |n| format!("{{\"ID\":{n},\"name\":\"n{n}\"}}"));
+    let records = make_lines(0..50_000, |n| format!("{{\"ID\":{n},\"name\":\"n{n}\"}}"));
     let project = TempProject::empty();
-    job(&project, "jsonl", "input", ".id", "");
+    make_job(&project, "jsonl", "input", ".id", "");
     for _ in 0..6 {
-        let ended = over_file(&project, "jsonl", records.as_bytes());
-        ended.exits(78).says("the first 20 records of the source all fail for one cause: item: the record has no key");
+        let ended = run_over_file(&project, "jsonl", records.as_bytes());
         ended
-            .says("did you mean key = \".ID\"?")
-            .says("stop_after = 0")
-            .shows("read 20 · new 0 · skipped 0 · failed 20");
+            .exits(78)
+            .stderr_has("the first 20 records of the source all fail for one cause: item: the record has no key");
+        ended
+            .stderr_has("did you mean key = \".ID\"?")
+            .stderr_has("stop_after = 0")
+            .stdout_has("read 20 · new 0 · skipped 0 · failed 20");
     }
-    assert!(failures(&project, "jsonl").is_empty());
+    assert!(read_failures(&project, "jsonl").is_empty());
     assert_eq!(project.column("jsonl.toml", "Runs", "status"), ["failed"; 6]);
-    project.run(&["check", "jsonl.toml"]).exits(78).shows("the first 20 records");
+    project.run(&["check", "jsonl.toml"]).exits(78).stdout_has("the first 20 records");
     // No key is processed, so that the key expression can be corrected.
-    project.change("jsonl.toml", "\".id\"", "\".ID\"");
-    project.run(&["run", "jsonl.toml"]).exits(0).shows("new 50,000");
+    project.replace_in("jsonl.toml", "\".id\"", "\".ID\"");
+    project.run(&["run", "jsonl.toml"]).exits(0).stdout_has("new 50,000");
 }
 
 #[test]
 fn the_first_records_stop_a_run_for_what_steps_make_of_them_too() {
-    let rows = lines(0..30, |n| format!("{n},\"{n},5\""));
+    let rows = make_lines(0..30, |n| format!("{n},\"{n},5\""));
     let project = TempProject::empty();
-    job(&project, "csv", "input", ".id", "");
-    project.change("csv.toml", "tab = \"Rows\"", "tab = \"Rows\"\ncolumns = { amount = \"number\" }");
+    make_job(&project, "csv", "input", ".id", "");
+    project.replace_in("csv.toml", "tab = \"Rows\"", "tab = \"Rows\"\ncolumns = { amount = \"number\" }");
     let text = format!("id,amount\n{rows}");
-    over_file(&project, "csv", text.as_bytes())
+    run_over_file(&project, "csv", text.as_bytes())
         .exits(65)
-        .says("one cause: output: column \"amount\"")
-        .says("[sheet] columns");
-    project.change("csv.toml", "[sheet]", "[failures]\nstop_after = 0\n\n[sheet]");
-    over_file(&project, "csv", text.as_bytes()).exits(3).shows("failed 30");
-    let quoted = lines(0..30, |n| format!("{n}, \"a\""));
+        .stderr_has("one cause: output: column \"amount\"")
+        .stderr_has("[sheet] columns");
+    project.replace_in("csv.toml", "[sheet]", "[failures]\nstop_after = 0\n\n[sheet]");
+    run_over_file(&project, "csv", text.as_bytes()).exits(3).stdout_has("failed 30");
+    let quoted = make_lines(0..30, |n| format!("{n}, \"a\""));
     let other = TempProject::empty();
-    job(&other, "csv", "input", ".id", "");
-    over_file(&other, "csv", format!("id,name\n{quoted}").as_bytes()).exits(65).says("one cause: source: the quotes");
-    assert!(failures(&other, "csv").is_empty());
+    make_job(&other, "csv", "input", ".id", "");
+    run_over_file(&other, "csv", format!("id,name\n{quoted}").as_bytes())
+        .exits(65)
+        .stderr_has("one cause: source: the quotes");
+    assert!(read_failures(&other, "csv").is_empty());
 }
 
 #[test]
 fn a_job_that_has_other_records_is_not_stopped() {
-    let bad = |n: Range<u32>| lines(n, |n| format!("{{\"x\":{n}}}"));
-    let good = |n: Range<u32>| lines(n, |n| format!("{{\"id\":{n}}}"));
+    let bad = |n: Range<u32>| make_lines(n, |n| format!("{{\"x\":{n}}}"));
+    let good = |n: Range<u32>| make_lines(n, |n| format!("{{\"id\":{n}}}"));
     let project = TempProject::empty();
-    job(&project, "jsonl", "input", ".id", "");
+    make_job(&project, "jsonl", "input", ".id", "");
     // Fewer than 20 are ordinary failures, and known from then on.
-    over_file(&project, "jsonl", (bad(0..19) + &good(0..1)).as_bytes()).exits(3).shows("new 1 · skipped 0 · failed 19");
-    over_file(&project, "jsonl", (bad(0..25) + &good(0..1)).as_bytes()).exits(3).shows("failed 25");
+    run_over_file(&project, "jsonl", (bad(0..19) + &good(0..1)).as_bytes())
+        .exits(3)
+        .stdout_has("new 1 · skipped 0 · failed 19");
+    run_over_file(&project, "jsonl", (bad(0..25) + &good(0..1)).as_bytes()).exits(3).stdout_has("failed 25");
     // Processed items show that the source is right, so a new record is reached behind those that
     // are known to fail.
-    over_file(&project, "jsonl", (good(0..1) + &bad(100..150)).as_bytes()).exits(3).shows("failed 50");
-    over_file(&project, "jsonl", (bad(100..150) + &good(0..2)).as_bytes()).exits(3).shows("new 1");
+    run_over_file(&project, "jsonl", (good(0..1) + &bad(100..150)).as_bytes()).exits(3).stdout_has("failed 50");
+    run_over_file(&project, "jsonl", (bad(100..150) + &good(0..2)).as_bytes()).exits(3).stdout_has("new 1");
     for _ in 0..4 {
-        over_file(&project, "jsonl", (bad(100..150) + &good(0..2)).as_bytes());
+        run_over_file(&project, "jsonl", (bad(100..150) + &good(0..2)).as_bytes());
     }
-    over_file(&project, "jsonl", (bad(100..150) + &good(0..3)).as_bytes()).exits(0).shows("new 1 · skipped 52");
+    run_over_file(&project, "jsonl", (bad(100..150) + &good(0..3)).as_bytes())
+        .exits(0)
+        .stdout_has("new 1 · skipped 52");
     // Two causes do not count as one.
     let mixed: String = (0..30).map(|n| if n == 19 { "[]\n".to_owned() } else { format!("{{\"y\":{n}}}\n") }).collect();
-    over_file(&project, "jsonl", mixed.as_bytes()).exits(3).shows("failed 30");
+    run_over_file(&project, "jsonl", mixed.as_bytes()).exits(3).stdout_has("failed 30");
 }
 
 #[test]
 fn programs_that_all_fail_stop_a_run_and_count_as_tried() {
-    let records = lines(0..200, |n| format!("{{\"id\":{n}}}"));
+    let records = make_lines(0..200, |n| format!("{{\"id\":{n}}}"));
     for delivery in ["at-least-once", "at-most-once"] {
         let project = TempProject::empty();
-        job(&project, "jsonl", "input", ".id", "");
+        make_job(&project, "jsonl", "input", ".id", "");
         let step = format!(
             "[[step]]\nname = \"letter\"\ncommand = [\"sh\", \"-c\", \"echo x >> ran; echo no such host >&2; exit 1\"]\ndelivery = \"{delivery}\"\n\n[sheet]"
         );
-        project.change("jsonl.toml", "[sheet]", &step);
-        over_file(&project, "jsonl", records.as_bytes()).exits(1).says("one cause: letter").says("no such host");
-        assert_eq!((project.read("ran").lines().count(), failures(&project, "jsonl").len()), (20, 20), "{delivery}");
+        project.replace_in("jsonl.toml", "[sheet]", &step);
+        run_over_file(&project, "jsonl", records.as_bytes())
+            .exits(1)
+            .stderr_has("one cause: letter")
+            .stderr_has("no such host");
+        assert_eq!(
+            (project.read("ran").lines().count(), read_failures(&project, "jsonl").len()),
+            (20, 20),
+            "{delivery}"
+        );
         for _ in 0..5 {
-            over_file(&project, "jsonl", records.as_bytes()).exits(1);
+            run_over_file(&project, "jsonl", records.as_bytes()).exits(1);
         }
     }
 }
@@ -288,19 +311,22 @@ fn programs_that_all_fail_stop_a_run_and_count_as_tried() {
 #[test]
 fn a_definition_may_change_while_no_key_is_done() {
     let project = TempProject::empty();
-    job(&project, "jsonl", "input", ".idd", "");
-    over_file(&project, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(3).shows("failed 2");
-    project.change("jsonl.toml", ".idd", ".id");
-    project.change("jsonl.toml", "tab = \"Rows\"", "tab = \"Others\"\nmode = \"upsert\"");
-    project.run(&["check", "jsonl.toml"]).exits(0).shows("its key and tab and mode changed, and no key is done yet");
-    over_file(&project, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(0).shows("new 2");
-    project.change("jsonl.toml", "\".id\"", "\".idd\"");
-    over_file(&project, "jsonl", b"{\"id\":1}\n").exits(78).says("its key changed since the last run");
+    make_job(&project, "jsonl", "input", ".idd", "");
+    run_over_file(&project, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(3).stdout_has("failed 2");
+    project.replace_in("jsonl.toml", ".idd", ".id");
+    project.replace_in("jsonl.toml", "tab = \"Rows\"", "tab = \"Others\"\nmode = \"upsert\"");
+    project
+        .run(&["check", "jsonl.toml"])
+        .exits(0)
+        .stdout_has("its key and tab and mode changed, and no key is done yet");
+    run_over_file(&project, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(0).stdout_has("new 2");
+    project.replace_in("jsonl.toml", "\".id\"", "\".idd\"");
+    run_over_file(&project, "jsonl", b"{\"id\":1}\n").exits(78).stderr_has("its key changed since the last run");
     project.run(&["check", "jsonl.toml"]).exits(78);
     // Once everything is revoked, nothing is processed.
-    project.change("jsonl.toml", "\".idd\"", "\".id\"");
+    project.replace_in("jsonl.toml", "\".idd\"", "\".id\"");
     project.run(&["reset", "jsonl.toml", "--yes"]).exits(0);
-    project.change("jsonl.toml", "\".id\"", "\".name\"");
-    project.change("jsonl.toml", "Others", "Rows");
-    over_file(&project, "jsonl", b"{\"name\":1}\n").exits(0).shows("new 1");
+    project.replace_in("jsonl.toml", "\".id\"", "\".name\"");
+    project.replace_in("jsonl.toml", "Others", "Rows");
+    run_over_file(&project, "jsonl", b"{\"name\":1}\n").exits(0).stdout_has("new 1");
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::emulator_process::ApiClient;
 use crate::temp_project::TempProject;
-use crate::wire::ApiClient;
 
 /// Returns the expected cells of each record that becomes a row, in the order of the source.
 fn expected_rows() -> Vec<Value> {
@@ -26,12 +26,16 @@ fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str);
     let (job, tab) = (format!("hard-{format}.toml"), format!("Failures hard {format}"));
 
     let ended = project.run(&["run", &job]);
-    ended.exits(3).shows("▲ partial").shows("read 11 · new 6 · skipped 0 · failed 5").shows("5 failures open");
+    ended
+        .exits(3)
+        .stdout_has("▲ partial")
+        .stdout_has("read 11 · new 6 · skipped 0 · failed 5")
+        .stdout_has("5 failures open");
     let again = project.run(&["run", &job]);
-    again.exits(3).shows("read 11 · new 0 · skipped 6 · failed 5").shows("0 rows added · 6 keys in all");
+    again.exits(3).stdout_has("read 11 · new 0 · skipped 6 · failed 5").stdout_has("0 rows added · 6 keys in all");
 
     let client = ApiClient::of_file(&project, &format!("hard {format}.sheet"));
-    let entered: Vec<Value> = client.entered("Hard").into_iter().map(Value::from).collect();
+    let entered: Vec<Value> = client.entered_values("Hard").into_iter().map(Value::from).collect();
     for (found, expected) in entered.iter().zip(expected_rows()) {
         assert_eq!(whole_numbers_as_floats(found), expected);
     }
@@ -44,7 +48,7 @@ fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str);
         assert_eq!(steps[at], step, "{}", errors[at]);
         assert!(errors[at].contains(error), "{:?} does not say {error:?}", errors[at]);
         assert_eq!(states[at], "open");
-        ended.says(place);
+        ended.stderr_has(place);
     }
     let payloads = client.column(&tab, "payload");
     assert!(payloads[0].contains("a record without a key") && payloads[1].len() == 45_000, "{}", payloads[0]);
@@ -106,10 +110,10 @@ fn each_hard_record_of_json_lines_ends_as_it_should() {
 fn a_fixed_record_recovers_and_its_failure_is_closed() {
     let project = TempProject::with(&["hard/hard-jsonl.toml"]);
     project.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": \"1,5\"}\n");
-    project.run(&["run", "hard-jsonl.toml"]).exits(3).says("1,5");
+    project.run(&["run", "hard-jsonl.toml"]).exits(3).stderr_has("1,5");
     project.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": 1.5}\n");
-    project.run(&["run", "hard-jsonl.toml"]).exits(0).shows("new 1").shows("recovered 1");
-    project.run(&["run", "hard-jsonl.toml", "--fail-on", "any"]).exits(0).shows("skipped 1");
+    project.run(&["run", "hard-jsonl.toml"]).exits(0).stdout_has("new 1").stdout_has("recovered 1");
+    project.run(&["run", "hard-jsonl.toml", "--fail-on", "any"]).exits(0).stdout_has("skipped 1");
     let states = project.column("hard-jsonl.toml", "Failures hard jsonl", "state");
     assert_eq!(states.last().map(String::as_str), Some("recovered"), "{states:?}");
 }
@@ -119,11 +123,12 @@ fn fail_on_says_which_failures_make_the_exit_code() {
     let project = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
     project.write("nameless.csv", "id,note,amount\n,who is it,1\n");
     project.write("fine.csv", "id,note,amount\nfine,nothing is wrong,1\n");
-    let bad = |which: &str| project.run(&["run", "hard-csv.toml", "--input", "nameless.csv", "--fail-on", which]);
-    bad("none").exits(0).shows("failed 1");
-    bad("partial").exits(3);
+    let make_bad_item =
+        |which: &str| project.run(&["run", "hard-csv.toml", "--input", "nameless.csv", "--fail-on", which]);
+    make_bad_item("none").exits(0).stdout_has("failed 1");
+    make_bad_item("partial").exits(3);
     let fine = |which: &str| project.run(&["run", "hard-csv.toml", "--input", "fine.csv", "--fail-on", which]);
-    fine("partial").exits(0).shows("1 failure open");
+    fine("partial").exits(0).stdout_has("1 failure open");
     fine("any").exits(3);
     fine("none").exits(0);
 }

@@ -2,7 +2,7 @@
 
 use crate::temp_project::TempProject;
 
-fn project(mode: &str, map: &str) -> TempProject {
+fn make_project(mode: &str, map: &str) -> TempProject {
     let project = TempProject::empty();
     let job = format!(
         "name = \"j\"\n[source]\ncsv = \"r.csv\"\n[item]\nkey = \".id\"\n[[step]]\nmap = '''{map}'''\n[sheet]\ntab = \"T\"\nmode = \"{mode}\"\n"
@@ -15,8 +15,13 @@ fn project(mode: &str, map: &str) -> TempProject {
 #[test]
 fn items_that_make_no_row_are_counted_and_named() {
     for mode in ["append", "upsert"] {
-        let project = project(mode, "select(.n != \"\") | {id, n}");
-        project.run(&["run", "j.toml"]).exits(0).shows("new 4").shows("  1 item made no row\n").shows("3 rows added");
+        let project = make_project(mode, "select(.n != \"\") | {id, n}");
+        project
+            .run(&["run", "j.toml"])
+            .exits(0)
+            .stdout_has("new 4")
+            .stdout_has("  1 item made no row\n")
+            .stdout_has("3 rows added");
         assert_eq!(project.column("j.toml", "Runs", "message"), ["1 item made no row"]);
         let again = project.run(&["run", "j.toml", "--json"]);
         let again = again.exits(0).document();
@@ -26,7 +31,7 @@ fn items_that_make_no_row_are_counted_and_named() {
 
 #[test]
 fn items_without_a_row_are_named_beside_failures_too() {
-    let project = project("append", "if .id == \"c\" then empty else {id, n: (.n | tonumber)} end");
+    let project = make_project("append", "if .id == \"c\" then empty else {id, n: (.n | tonumber)} end");
     let ended = project.run(&["run", "j.toml", "--json"]);
     let document = ended.exits(3).document();
     assert_eq!((&document["rowless"], &document["counts"]["failed"]), (&1.into(), &2.into()));
@@ -36,29 +41,29 @@ fn items_without_a_row_are_named_beside_failures_too() {
 
 #[test]
 fn a_number_with_a_blank_in_it_fails_and_makes_no_two_rows() {
-    let project = project("append", "{id, n: (.n | tonumber)}");
+    let project = make_project("append", "{id, n: (.n | tonumber)}");
     project
         .run(&["run", "j.toml"])
         .exits(3)
-        .shows("new 2")
-        .shows("failed 2")
-        .says("cannot parse \"10 500\" as a number");
+        .stdout_has("new 2")
+        .stdout_has("failed 2")
+        .stderr_has("cannot parse \"10 500\" as a number");
     assert_eq!(project.column("j.toml", "T", "id"), ["a", "c"]);
 }
 
 #[test]
 fn a_member_of_the_items_path_that_comes_twice_stops_the_run() {
-    let project = project("append", "{id}");
-    project.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
+    let project = make_project("append", "{id}");
+    project.replace_in("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
     project.write("d.json", "{\"data\":[{\"id\":\"a\"}],\n\"data\":[{\"id\":\"b\"}]}");
-    project.run(&["check", "j.toml"]).exits(65).shows("d.json:2:1").shows("has the member \"data\" twice");
+    project.run(&["check", "j.toml"]).exits(65).stdout_has("d.json:2:1").stdout_has("has the member \"data\" twice");
     let ended = project.run(&["run", "j.toml"]);
     ended
         .exits(65)
-        .says("d.json:2:1")
-        .says("has the member \"data\" twice")
-        .says("rows of the first one are on the sheet");
-    project.change("j.toml", "\".data[]\"", "\".data[] | .\"");
+        .stderr_has("d.json:2:1")
+        .stderr_has("has the member \"data\" twice")
+        .stderr_has("rows of the first one are on the sheet");
+    project.replace_in("j.toml", "\".data[]\"", "\".data[] | .\"");
     project.run(&["run", "j.toml", "--adopt"]).exits(0);
     assert_eq!(project.column("j.toml", "T", "id"), ["a", "b"]);
 }
@@ -66,17 +71,24 @@ fn a_member_of_the_items_path_that_comes_twice_stops_the_run() {
 #[test]
 fn such_a_member_is_known_before_rows_where_keys_are_read_first() {
     for (mode, order) in [("upsert", ""), ("upsert", "newer"), ("append", "newer")] {
-        let project = project(mode, "{id}");
-        project.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
+        let project = make_project(mode, "{id}");
+        project.replace_in("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
         if order == "newer" {
-            project.change("j.toml", "key = \".id\"", "key = \".id\"\nversion = \".v\"\norder = \"newer\"");
+            project.replace_in("j.toml", "key = \".id\"", "key = \".id\"\nversion = \".v\"\norder = \"newer\"");
         }
         project.write("d.json", "{\"data\":[{\"id\":\"a\",\"v\":1}],\n\"data\":[{\"id\":\"b\",\"v\":1}]}");
-        project.run(&["run", "j.toml"]).exits(65).says("has the member \"data\" twice").says("no record was processed");
+        project
+            .run(&["run", "j.toml"])
+            .exits(65)
+            .stderr_has("has the member \"data\" twice")
+            .stderr_has("no record was processed");
         let text = project.read("d.json");
         let mut live = project.start(&["run", "j.toml", "--input", "-"]);
-        live.feed(&text);
-        live.ends().exits(65).says("has the member \"data\" twice").says("no record was processed");
+        live.write_input(&text);
+        live.close_and_wait()
+            .exits(65)
+            .stderr_has("has the member \"data\" twice")
+            .stderr_has("no record was processed");
         assert_eq!(project.column("j.toml", "Processed j", "key"), [""; 0], "{mode} {order}");
     }
 }

@@ -7,34 +7,39 @@ use serde_json::Value;
 use super::person_edits::FILLED;
 use super::{
     CellExpectation, ColumnContent, EmptiedRow, JOB_COLUMNS, KeyModel, RowHit, RowModel, RowOwner, RowPresence, Rule,
-    TabModel, VersionInFlight, is_key, value,
+    TabModel, VersionInFlight, is_key, job_value,
 };
-use crate::sight::Sight;
+use crate::tab_snapshot::TabSnapshot;
 
 /// Places of rows, and the stamps that they get.
-type Stamped = Vec<(usize, u32)>;
+type StampedRows = Vec<(usize, u32)>;
 
 impl TabModel {
     /// A batch was applied: rows that the model follows from now on, with their stamps, and what happened.
-    pub fn see_write(&mut self, before: Option<&Sight>, after: &Sight, body: &Value) -> (Stamped, String) {
+    pub fn observe_write(
+        &mut self,
+        before: Option<&TabSnapshot>,
+        after: &TabSnapshot,
+        body: &Value,
+    ) -> (StampedRows, String) {
         self.writes += 1;
-        let hits = self.note_hits(before, after);
-        self.decide_typed_cells();
+        let hits = self.find_hit_rows(before, after);
+        self.keep_typed_cells();
         let finished = finished_versions(body);
         for (key, version) in &finished {
-            self.finish(key, *version, after, &hits);
+            self.finish_version(key, *version, after, &hits);
         }
         self.note_seen_rows(&hits);
-        let stamped = self.adopt_rows(before, after);
-        self.follow_emptied_rows(after, &stamped);
-        self.settle_hits(after);
-        self.note_same_rows(after, &stamped);
+        let stamped = self.add_unknown_rows(before, after);
+        self.move_emptied_rows(after, &stamped);
+        self.clear_repaired_hits(after);
+        self.note_alike_rows(after, &stamped);
         let description = format!("done {finished:?}, changed rows {hits:?}, new stamps {stamped:?}");
         (stamped, description)
     }
 
     /// Rows in which this write changed cells.
-    fn note_hits(&mut self, before: Option<&Sight>, after: &Sight) -> BTreeSet<u32> {
+    fn find_hit_rows(&mut self, before: Option<&TabSnapshot>, after: &TabSnapshot) -> BTreeSet<u32> {
         let Some(before) = before else { return BTreeSet::new() };
         let stamps: Vec<u32> = self.rows.keys().copied().collect();
         let mut hits = BTreeSet::new();
@@ -59,7 +64,7 @@ impl TabModel {
     }
 
     /// The next write is the repair: it was planned from the last read, and what was typed since then stays.
-    fn decide_typed_cells(&mut self) {
+    fn keep_typed_cells(&mut self) {
         for row in self.rows.values_mut() {
             for (column, (text, reads)) in std::mem::take(&mut row.typed_meanwhile) {
                 if reads == self.reads && row.cell(column).allows(&text) {
@@ -70,7 +75,7 @@ impl TabModel {
     }
 
     /// A version of a key became done: its row shows it from now on.
-    fn finish(&mut self, key: &str, version: u64, after: &Sight, hits: &BTreeSet<u32>) {
+    fn finish_version(&mut self, key: &str, version: u64, after: &TabSnapshot, hits: &BTreeSet<u32>) {
         let values = self.value_columns();
         let (reads, writes) = (self.reads, self.writes);
         let model = self.keys.entry(key.to_owned()).or_insert(KeyModel {
@@ -88,7 +93,7 @@ impl TabModel {
         {
             // Rule::RowRewrittenInPlace
             for (column, name) in &values {
-                let written = value(key, name, version);
+                let written = job_value(key, name, version);
                 if row.may_be_gone {
                     row.allow(*column, &written, Rule::RowRewrittenInPlace);
                 } else {
@@ -97,8 +102,9 @@ impl TabModel {
             }
             let at = after.row(stamp);
             let shows = |(column, name): &(u32, &str)| {
-                let place = after.column(*column);
-                at.zip(place).is_some_and(|(at, place)| after.entered(at, place) == value(key, name, version))
+                let position = after.column(*column);
+                at.zip(position)
+                    .is_some_and(|(at, position)| after.entered_text(at, position) == job_value(key, name, version))
             };
             has_hit_row = hits.contains(&stamp) || values.iter().all(shows);
             is_unsure = !hits.contains(&stamp) && has_hit_row;
@@ -134,10 +140,10 @@ impl TabModel {
     }
 
     /// Rows that show something and that the model does not know: the new row of a key, or a blank row that was hit.
-    fn adopt_rows(&mut self, before: Option<&Sight>, after: &Sight) -> Stamped {
+    fn add_unknown_rows(&mut self, before: Option<&TabSnapshot>, after: &TabSnapshot) -> StampedRows {
         let mut found = Vec::new();
-        for (at, line) in after.lines.iter().enumerate().skip(1) {
-            let known = line.stamp.filter(|stamp| self.rows.contains_key(stamp));
+        for (at, row_snapshot) in after.rows.iter().enumerate().skip(1) {
+            let known = row_snapshot.stamp.filter(|stamp| self.rows.contains_key(stamp));
             let texts = self.texts_at(after, at);
             let was_blank = known.is_none_or(|stamp| {
                 let is_blank = before.is_some_and(|before| is_blank(&self.texts_of(before, stamp)));
@@ -151,7 +157,8 @@ impl TabModel {
         for key in self.keys.keys().cloned().collect::<Vec<_>>() {
             let shows_key =
                 |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| texts.values().any(|text| *text == key);
-            let right = |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| self.right_values(&key, texts);
+            let right =
+                |(_, _, texts): &&(usize, Option<u32>, BTreeMap<u32, String>)| self.count_right_values(&key, texts);
             if !self.is_waiting_for_row(&key, after) {
                 continue;
             }
@@ -165,12 +172,12 @@ impl TabModel {
                 .texts_before(before, after, at)
                 .iter()
                 .any(|(column, was)| was == FILLED && texts.get(column).is_some_and(|is| is != FILLED));
-            self.adopt_new_row(&key, stamp, RowHit { before: texts, is_over_filled, ..RowHit::default() });
+            self.add_new_row(&key, stamp, RowHit { before: texts, is_over_filled, ..RowHit::default() });
         }
         for (at, known, _) in found {
             if known.is_none() {
                 let stamp = self.stamp();
-                let mut row = RowModel::new(RowOwner::Blank, self.prepared_cells());
+                let mut row = RowModel::new(RowOwner::Blank, self.make_blank_row_cells());
                 let before = self.texts_before(before, after, at);
                 row.hit = Some(RowHit { before, ..RowHit::default() });
                 self.rows.insert(stamp, row);
@@ -181,16 +188,16 @@ impl TabModel {
     }
 
     /// What a row without a stamp showed before a write; nothing where the write may have moved it.
-    fn texts_before(&self, before: Option<&Sight>, after: &Sight, at: usize) -> BTreeMap<u32, String> {
-        let is_still = |before: &&Sight| {
+    fn texts_before(&self, before: Option<&TabSnapshot>, after: &TabSnapshot, at: usize) -> BTreeMap<u32, String> {
+        let is_still = |before: &&TabSnapshot| {
             self.rows.keys().all(|stamp| before.row(*stamp).is_none() || before.row(*stamp) == after.row(*stamp))
         };
-        let before = before.filter(is_still).filter(|before| at < before.lines.len());
+        let before = before.filter(is_still).filter(|before| at < before.rows.len());
         before.map(|before| self.texts_at(before, at)).unwrap_or_default()
     }
 
     /// Whether a key has no row, and may get one.
-    fn is_waiting_for_row(&self, key: &str, after: &Sight) -> bool {
+    fn is_waiting_for_row(&self, key: &str, after: &TabSnapshot) -> bool {
         let Some(model) = self.keys.get(key) else { return false };
         let Some(stamp) = model.row else { return model.presence != RowPresence::Gone };
         let Some(row) = self.rows.get(&stamp) else { return true };
@@ -205,16 +212,16 @@ impl TabModel {
         is_repeat_only && row.may_be_gone && !shows_key
     }
 
-    fn right_values(&self, key: &str, texts: &BTreeMap<u32, String>) -> usize {
+    fn count_right_values(&self, key: &str, texts: &BTreeMap<u32, String>) -> usize {
         let version = self.keys.get(key).map_or(0, |key| key.finished);
         let is_right = |(column, text): &(&u32, &String)| match self.columns.get(column).map(|column| &column.content) {
-            Some(ColumnContent::Job(name)) => **text == value(key, name, version),
+            Some(ColumnContent::Job(name)) => **text == job_value(key, name, version),
             _ => false,
         };
         texts.iter().filter(is_right).count()
     }
 
-    fn adopt_new_row(&mut self, key: &str, stamp: u32, hit: RowHit) {
+    fn add_new_row(&mut self, key: &str, stamp: u32, hit: RowHit) {
         let Some(model) = self.keys.get_mut(key) else { return };
         let version = model.finished;
         let former = model.row.replace(stamp);
@@ -222,7 +229,7 @@ impl TabModel {
         if let Some(in_flight) = &mut model.in_flight {
             (in_flight.has_hit_row, in_flight.has_seen_row, in_flight.is_unsure) = (true, true, false);
         }
-        let mut cells = self.prepared_cells();
+        let mut cells = self.make_blank_row_cells();
         if let Some(row) = former.and_then(|former| self.rows.get_mut(&former)) {
             if row.is_new && row.has_hit_own_cell() {
                 // Rule::NewRowOverOwnCell: what was overwritten comes back.
@@ -234,7 +241,7 @@ impl TabModel {
         }
         for (column, content) in self.columns.iter().map(|(column, model)| (*column, &model.content)) {
             if let ColumnContent::Job(name) = content {
-                cells.insert(column, CellExpectation::only(value(key, name, version), Rule::OneRowPerKey));
+                cells.insert(column, CellExpectation::only(job_value(key, name, version), Rule::OneRowPerKey));
             }
         }
         let mut row = RowModel::new(RowOwner::Key(key.to_owned()), cells);
@@ -244,7 +251,7 @@ impl TabModel {
     }
 
     /// A blank row may have a formula that was filled down, or none; how many there are is counted.
-    fn prepared_cells(&self) -> BTreeMap<u32, CellExpectation> {
+    fn make_blank_row_cells(&self) -> BTreeMap<u32, CellExpectation> {
         let mut cells = BTreeMap::new();
         if let Some(column) = self.filled_column() {
             let mut cell = CellExpectation::only(FILLED, Rule::PreparedCellsStay);
@@ -255,7 +262,7 @@ impl TabModel {
     }
 
     /// A row that was emptied by mistake comes back in its place, or in a blank row.
-    fn follow_emptied_rows(&mut self, after: &Sight, stamped: &Stamped) {
+    fn move_emptied_rows(&mut self, after: &TabSnapshot, stamped: &StampedRows) {
         let of = |stamp: u32| after.row(stamp).or_else(|| stamped.iter().find(|new| new.1 == stamp).map(|new| new.0));
         let texts: BTreeMap<u32, _> =
             self.rows.keys().filter_map(|stamp| Some((*stamp, self.texts_at(after, of(*stamp)?)))).collect();
@@ -286,7 +293,7 @@ impl TabModel {
             };
             let Some((other, _)) = texts.iter().find(is_it) else { continue };
             // Rule::EmptiedRowReturned; what a person typed into its place stays there.
-            let mut left = RowModel::new(RowOwner::Blank, self.prepared_cells());
+            let mut left = RowModel::new(RowOwner::Blank, self.make_blank_row_cells());
             if row.emptied.is_some() {
                 left.owner = RowOwner::Person;
                 let typed = row.cells.iter().filter(|(column, _)| emptied.typed.contains(column));
@@ -305,11 +312,11 @@ impl TabModel {
     }
 
     /// Where nothing is wrong any more, nothing waits for a repair.
-    fn settle_hits(&mut self, after: &Sight) {
+    fn clear_repaired_hits(&mut self, after: &TabSnapshot) {
         let stamps: Vec<u32> = self.rows.keys().copied().collect();
         for stamp in stamps {
             let shown = self.texts_of(after, stamp);
-            self.reconsider(stamp, &shown);
+            self.update_may_be_gone(stamp, &shown);
             let Some(row) = self.rows.get_mut(&stamp) else { continue };
             let is_right = !shown.is_empty() && shown.iter().all(|(column, text)| row.cell(*column).allows(text));
             if is_right && !row.may_be_gone {

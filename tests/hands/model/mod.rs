@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use self::cell_expectation::CellExpectation;
 pub use self::person_edits::FILLED;
 pub use self::rules::Rule;
-use crate::sight::Sight;
+use crate::tab_snapshot::TabSnapshot;
 
 /// The columns that the job writes; the first carries the key.
 pub const JOB_COLUMNS: [&str; 4] = ["id", "a", "b", "c"];
@@ -144,21 +144,21 @@ pub struct TabModel {
     pub rows: BTreeMap<u32, RowModel>,
     pub keys: BTreeMap<String, KeyModel>,
     /// Rows that showed the same after some write, in groups.
-    same: Vec<BTreeSet<u32>>,
+    alike_rows: Vec<BTreeSet<u32>>,
     /// What rows showed that a person deleted while they waited for a repair.
-    deleted: BTreeMap<u32, BTreeMap<u32, String>>,
+    deleted_row_texts: BTreeMap<u32, BTreeMap<u32, String>>,
     /// Rows that were emptied by mistake and then deleted: nothing shows that.
     emptied_and_deleted: Vec<EmptiedRow>,
     /// Cells filled down.
-    filled: usize,
-    stamps: u32,
+    filled_cell_count: usize,
+    last_stamp: u32,
     runs: u64,
     reads: u64,
     writes: u64,
 }
 
 /// The text of a cell of the job's: it identifies key, column and version.
-pub fn value(key: &str, column: &str, version: u64) -> String {
+pub fn job_value(key: &str, column: &str, version: u64) -> String {
     match column {
         "id" => key.to_owned(),
         "b" => (1_000_000 + 1_000 * key[1..].parse::<u64>().unwrap_or(0) + version).to_string(),
@@ -202,8 +202,8 @@ impl RowModel {
 impl TabModel {
     /// A number for a row or a column.
     pub fn stamp(&mut self) -> u32 {
-        self.stamps += 1;
-        self.stamps
+        self.last_stamp += 1;
+        self.last_stamp
     }
 
     /// Where the job's values of a name go.
@@ -233,13 +233,13 @@ impl TabModel {
     }
 
     /// Cells that show what they may not show when all is quiet: places of rows, stamps of columns.
-    pub fn wrong_cells(&self, sight: &Sight) -> Vec<(usize, u32)> {
+    pub fn wrong_cells(&self, snapshot: &TabSnapshot) -> Vec<(usize, u32)> {
         let mut wrong = Vec::new();
-        for (at, line) in sight.lines.iter().enumerate() {
-            let Some(row) = line.stamp.and_then(|stamp| self.rows.get(&stamp)) else { continue };
+        for (at, row_snapshot) in snapshot.rows.iter().enumerate() {
+            let Some(row) = row_snapshot.stamp.and_then(|stamp| self.rows.get(&stamp)) else { continue };
             for column in self.columns.keys() {
-                let Some(place) = sight.column(*column) else { continue };
-                if !row.cell(*column).allows(sight.entered(at, place)) {
+                let Some(position) = snapshot.column(*column) else { continue };
+                if !row.cell(*column).allows(snapshot.entered_text(at, position)) {
                     wrong.push((at, *column));
                 }
             }
@@ -258,13 +258,13 @@ impl TabModel {
     }
 
     /// Columns of the job's that have no stamp yet: their places and stamps.
-    pub fn adopt_columns(&mut self, sight: &Sight) -> Vec<(usize, u32)> {
+    pub fn add_job_columns(&mut self, snapshot: &TabSnapshot) -> Vec<(usize, u32)> {
         let mut adopted = Vec::new();
         for name in JOB_COLUMNS {
             if self.job_column(name).is_some() {
                 continue;
             }
-            if let Some(at) = sight.view.column(name) {
+            if let Some(at) = snapshot.data_tab.column(name) {
                 let stamp = self.stamp();
                 self.columns.insert(stamp, ColumnModel { content: ColumnContent::Job(name), header: name.into() });
                 adopted.push((at, stamp));

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     CellExpectation, ColumnContent, EmptiedRow, JOB_COLUMNS, RowHit, RowModel, RowOwner, RowPresence, Rule, TabModel,
-    value,
+    job_value,
 };
-use crate::sight::Sight;
+use crate::tab_snapshot::TabSnapshot;
 
 /// The formula that a person fills down.
 pub const FILLED: &str = "=1+1";
 
 impl TabModel {
     /// A person types texts into cells of one row, each into another column.
-    pub fn type_texts(&mut self, sight: &Sight, stamp: u32, texts: &[(u32, String)]) {
-        let mut shown = self.texts_of(sight, stamp);
+    pub fn type_texts(&mut self, snapshot: &TabSnapshot, stamp: u32, texts: &[(u32, String)]) {
+        let mut shown = self.texts_of(snapshot, stamp);
         if let Some(row) = self.rows.get_mut(&stamp).filter(|row| row.is_emptied(&shown)) {
             let (owner, cells) = (row.owner.clone(), row.cells.clone());
             row.emptied.get_or_insert(EmptiedRow { owner, cells, typed: BTreeSet::new() });
@@ -26,7 +26,7 @@ impl TabModel {
                 self.type_text(stamp, *column, text, &before, &shown);
             }
         }
-        self.reconsider(stamp, &shown);
+        self.update_may_be_gone(stamp, &shown);
     }
 
     fn type_text(&mut self, stamp: u32, column: u32, text: &str, before: &str, shown: &BTreeMap<u32, String>) {
@@ -52,7 +52,7 @@ impl TabModel {
                 self.change_key(stamp, &key, shown);
             }
             (RowOwner::Key(key), Some(name)) => {
-                let cell = self.after_typing(stamp, column, &key, name, before, text);
+                let cell = self.expect_after_typing(stamp, column, &key, name, before, text);
                 self.rows.entry(stamp).and_modify(|row| _ = row.typed.insert(column));
                 if let (Some(row), Some(cell)) = (self.rows.get_mut(&stamp), cell) {
                     row.cells.insert(column, cell);
@@ -69,7 +69,7 @@ impl TabModel {
     }
 
     /// What a cell of the job's may show once a person has typed into it; none where that is unchanged.
-    fn after_typing(
+    fn expect_after_typing(
         &mut self,
         stamp: u32,
         column: u32,
@@ -81,7 +81,7 @@ impl TabModel {
         let row = self.rows.get_mut(&stamp)?;
         let in_flight = self.keys.get(key).and_then(|key| key.in_flight);
         let missed = in_flight.filter(|in_flight| {
-            let written = value(key, name, in_flight.version);
+            let written = job_value(key, name, in_flight.version);
             let is_theirs = row.typed_meanwhile.contains_key(&column) || row.typed.contains(&column);
             row.cell(column).first() == written && (before != written || is_theirs)
         });
@@ -97,7 +97,7 @@ impl TabModel {
             return None;
         }
         row.typed_meanwhile.insert(column, (text.to_owned(), self.reads));
-        let mut either = CellExpectation::only(value(key, name, missed.version), Rule::MissedCellWritten);
+        let mut either = CellExpectation::only(job_value(key, name, missed.version), Rule::MissedCellWritten);
         either.allow(text, Rule::MissedCellWritten);
         Some(either)
     }
@@ -113,7 +113,8 @@ impl TabModel {
             row.typed_meanwhile.clear();
             let before = row.hit.as_ref().map_or(shown, |hit| &hit.before).clone();
             for (column, name) in values {
-                let is_in_flight = version.is_some_and(|version| row.cell(column).allows(&value(key, name, version)));
+                let is_in_flight =
+                    version.is_some_and(|version| row.cell(column).allows(&job_value(key, name, version)));
                 let Some(text) = before.get(&column).filter(|_| is_in_flight) else { continue };
                 if row.hit.is_some() {
                     row.allow(column, text, Rule::ChangedKeyRowRestored);
@@ -131,7 +132,7 @@ impl TabModel {
     pub(super) fn allow_version(&mut self, stamp: u32, key: &str, version: u64) {
         for (column, name) in self.value_columns() {
             if let Some(row) = self.rows.get_mut(&stamp) {
-                row.allow(column, &value(key, name, version), Rule::ChangedKeyRowRestored);
+                row.allow(column, &job_value(key, name, version), Rule::ChangedKeyRowRestored);
             }
         }
     }
@@ -150,11 +151,11 @@ impl TabModel {
     }
 
     /// A person deletes a row.
-    pub fn delete_row(&mut self, sight: &Sight, stamp: u32) {
-        let shown = self.texts_of(sight, stamp);
+    pub fn delete_row(&mut self, snapshot: &TabSnapshot, stamp: u32) {
+        let shown = self.texts_of(snapshot, stamp);
         let Some(row) = self.rows.remove(&stamp) else { return };
         if row.hit.is_some() {
-            self.deleted.insert(stamp, shown.clone());
+            self.deleted_row_texts.insert(stamp, shown.clone());
         }
         if row.is_emptied(&shown) {
             let (owner, cells) = (row.owner.clone(), row.cells.clone());
@@ -167,7 +168,7 @@ impl TabModel {
             // Where it counts as gone, what was written over the formula is allowed there.
             let is_overwritten = row.cell(column).first() == FILLED && !["", FILLED].contains(&text);
             let is_filled = text == FILLED || was_filled || is_overwritten;
-            self.filled -= usize::from(is_filled && self.filled > 0);
+            self.filled_cell_count -= usize::from(is_filled && self.filled_cell_count > 0);
         }
         if let RowOwner::Key(key) = &row.owner {
             let presence = self.presence_without_row(key);
@@ -199,10 +200,10 @@ impl TabModel {
     }
 
     /// A person fills a formula down a new column, over so many rows with the header.
-    pub fn fill_down(&mut self, sight: &Sight, column: u32, deep: usize) {
-        self.filled = deep - 1;
-        for line in sight.lines.iter().take(deep).skip(1) {
-            if let Some(stamp) = line.stamp {
+    pub fn fill_down(&mut self, snapshot: &TabSnapshot, column: u32, deep: usize) {
+        self.filled_cell_count = deep - 1;
+        for row_snapshot in snapshot.rows.iter().take(deep).skip(1) {
+            if let Some(stamp) = row_snapshot.stamp {
                 self.fill_own_cell(stamp, column, FILLED.to_owned());
             }
         }
@@ -232,17 +233,17 @@ impl TabModel {
     }
 
     /// What was entered into a row, by the stamps of the columns.
-    pub(super) fn texts_of(&self, sight: &Sight, stamp: u32) -> BTreeMap<u32, String> {
-        sight.row(stamp).map(|at| self.texts_at(sight, at)).unwrap_or_default()
+    pub(super) fn texts_of(&self, snapshot: &TabSnapshot, stamp: u32) -> BTreeMap<u32, String> {
+        snapshot.row(stamp).map(|at| self.texts_at(snapshot, at)).unwrap_or_default()
     }
 
-    pub(super) fn texts_at(&self, sight: &Sight, at: usize) -> BTreeMap<u32, String> {
-        let places = self.columns.keys().filter_map(|column| Some((*column, sight.column(*column)?)));
-        places.map(|(column, place)| (column, sight.entered(at, place).to_owned())).collect()
+    pub(super) fn texts_at(&self, snapshot: &TabSnapshot, at: usize) -> BTreeMap<u32, String> {
+        let places = self.columns.keys().filter_map(|column| Some((*column, snapshot.column(*column)?)));
+        places.map(|(column, position)| (column, snapshot.entered_text(at, position).to_owned())).collect()
     }
 
     /// Whether a row in which a write was wrong counts as gone by now, or may.
-    pub(super) fn reconsider(&mut self, stamp: u32, shown: &BTreeMap<u32, String>) {
+    pub(super) fn update_may_be_gone(&mut self, stamp: u32, shown: &BTreeMap<u32, String>) {
         let key_column = self.job_column(JOB_COLUMNS[0]);
         let Some(row) = self.rows.get_mut(&stamp) else { return };
         let Some(hit) = row.hit.clone() else { return };
@@ -255,7 +256,7 @@ impl TabModel {
                 hit.changed.iter().any(|column| Some(*column) != key_column)
             }
             // Rule::OverwrittenKeyReturned, Rule::RowWithoutKeyGone
-            _ => !hit.changed.is_empty() && hit.changed.len() >= hit.left(shown),
+            _ => !hit.changed.is_empty() && hit.changed.len() >= hit.count_unchanged_cells(shown),
         };
         if !(is_gone || row.may_be_gone) {
             return;
@@ -275,7 +276,7 @@ impl TabModel {
 
 impl RowHit {
     /// Cells of the row that are left: neither overwritten nor changed since.
-    fn left(&self, shown: &BTreeMap<u32, String>) -> usize {
+    fn count_unchanged_cells(&self, shown: &BTreeMap<u32, String>) -> usize {
         let is_left = |(column, before): &(&u32, &String)| {
             !before.is_empty()
                 && !before.starts_with('=')

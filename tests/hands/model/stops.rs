@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::TabModel;
 use super::job_writes::is_blank;
-use crate::sight::Sight;
+use crate::tab_snapshot::TabSnapshot;
 
 impl TabModel {
     /// Notes which rows show the same after a write.
-    pub(super) fn note_same_rows(&mut self, after: &Sight, stamped: &[(usize, u32)]) {
+    pub(super) fn note_alike_rows(&mut self, after: &TabSnapshot, stamped: &[(usize, u32)]) {
         let mut groups: BTreeMap<_, BTreeSet<u32>> = BTreeMap::new();
         for stamp in self.rows.keys() {
             let new = stamped.iter().find(|(_, new)| new == stamp).map(|(at, _)| *at);
@@ -17,23 +17,23 @@ impl TabModel {
                 groups.entry(texts).or_default().insert(*stamp);
             }
         }
-        for (stamp, texts) in &self.deleted {
+        for (stamp, texts) in &self.deleted_row_texts {
             groups.entry(texts.clone()).or_default().insert(*stamp);
         }
-        self.same.extend(groups.into_values().filter(|group| group.len() > 1));
+        self.alike_rows.extend(groups.into_values().filter(|group| group.len() > 1));
     }
 
     /// Whether the document lets a run stop because of these rows.
-    pub fn may_stop_for(&self, sight: &Sight, rows: &[usize]) -> bool {
-        let stamp = |at: &usize| sight.lines.get(*at).and_then(|line| line.stamp);
+    pub fn may_stop_for(&self, snapshot: &TabSnapshot, rows: &[usize]) -> bool {
+        let stamp = |at: &usize| snapshot.rows.get(*at).and_then(|row_snapshot| row_snapshot.stamp);
         match rows {
             // Rule::OneRowLeftOfTwo
-            [one] => stamp(one).is_some_and(|one| self.same.iter().any(|group| group.contains(&one))),
+            [one] => stamp(one).is_some_and(|one| self.alike_rows.iter().any(|group| group.contains(&one))),
             // Rule::TwoRowsShowTheSame
             [one, other] => {
-                let show_same = self.texts_at(sight, *one) == self.texts_at(sight, *other);
+                let show_same = self.texts_at(snapshot, *one) == self.texts_at(snapshot, *other);
                 let showed_same = stamp(one).zip(stamp(other)).is_some_and(|(one, other)| {
-                    self.same.iter().any(|group| group.contains(&one) && group.contains(&other))
+                    self.alike_rows.iter().any(|group| group.contains(&one) && group.contains(&other))
                 });
                 show_same || showed_same
             }

@@ -1,6 +1,0 @@
-//! The part of the contract that tests about quotas and capacity use: a store on the emulator.
-
-#[expect(dead_code, reason = "the contract uses the rest of it")]
-pub mod emulated;
-#[expect(dead_code, reason = "the contract uses the rest of it")]
-pub mod ground;
