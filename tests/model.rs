@@ -103,7 +103,7 @@ fn the_model_finds_the_bug_when_the_name_is_not_added_again() {
 #[test]
 fn the_model_finds_the_bug_of_an_unproved_name_guard() {
     expect_found(
-        Mutation::NameUnproved,
+        Mutation::NameNotProbed,
         IGNORES_MISSING_NAME,
         make_initialized_sheet(SIMPLEST_SERVICE),
         Bounds { user_edits: DELETES_NAME, ..SMALL_BOUNDS },
@@ -153,7 +153,7 @@ fn the_model_finds_the_bug_when_an_id_is_used_twice() {
 fn the_model_finds_the_bug_of_a_forgotten_doubtful_id() {
     // One runner is enough: it meets its own late copy.
     expect_found(
-        Mutation::ForgetsDoubtfulId,
+        Mutation::ForgetsInDoubtId,
         IGNORES_MISSING_NAME,
         make_initialized_sheet(IGNORES_MISSING_NAME),
         Bounds { runners: 1, ..SMALL_BOUNDS },

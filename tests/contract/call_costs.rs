@@ -1,4 +1,4 @@
-//! What runs cost in calls: the budgets of `docs/architecture.md`, under every unknown
+//! What runs cost in calls: the budgets of `docs/evidence/scale.md`, under every unknown
 //! behaviour.
 
 use serde_json::json;

@@ -98,7 +98,7 @@ fn check_kill_at(what: &str, first: u32, step: u32) -> u32 {
     kills
 }
 
-/// One in seven here; `DISK=1` for each.
+/// Tries every seventh write; `DISK=1` tries each.
 #[test]
 fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
     let preload = compile_killer().to_string_lossy();
@@ -132,7 +132,7 @@ fn killed_around_a_sync_of_the_embedded_file_a_job_recovers() {
     }
 }
 
-/// One in seven here; `DISK=1` for each.
+/// Tries every seventh write; `DISK=1` tries each.
 #[test]
 fn killed_between_writes_to_the_embedded_file_a_job_recovers() {
     let step = write_step();

@@ -144,7 +144,7 @@ every = "1h"
 [sheet]
 tab = "Letters"
 "#;
-const PEOPLE: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+const LETTER_KEYS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 #[test]
 fn killed_at_any_moment_of_programs_each_item_has_one_row() {
@@ -154,14 +154,14 @@ fn killed_at_any_moment_of_programs_each_item_has_one_row() {
         let prepared = || {
             let project = TempProject::empty();
             project.write("letters.toml", LETTERS);
-            project.write("people.jsonl", &PEOPLE.map(|id| format!("{{\"id\": \"{id}\"}}")).join("\n"));
+            project.write("people.jsonl", &LETTER_KEYS.map(|id| format!("{{\"id\": \"{id}\"}}")).join("\n"));
             project
         };
         let kills = kill_at_each(point, "letters.toml", prepared, |project| {
             let client = ApiClient::of_file(project, "letters.sheet");
-            expect_each_key_once(&client, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
+            expect_each_key_once(&client, "Letters", "Processed letters", &LETTER_KEYS.map(str::to_owned));
             let sent = project.read("sent.txt");
-            let twice = PEOPLE.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
+            let twice = LETTER_KEYS.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
             // A commit may be in flight while the next program is running.
             assert!(twice <= usize::from(point != "kept-durably"), "{point}: {sent}");
         });
@@ -170,7 +170,7 @@ fn killed_at_any_moment_of_programs_each_item_has_one_row() {
 }
 
 /// Returns the number of rows of each key of the feed.
-fn count_runs_of(project: &TempProject) -> Vec<usize> {
+fn count_rows_of_keys(project: &TempProject) -> Vec<usize> {
     let there = ApiClient::of_file(project, "quakes.sheet").column("Quakes", "id");
     read_feed_keys(project).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()
 }
@@ -188,11 +188,15 @@ fn a_forced_run_killed_and_repeated_adds_one_row_a_key() {
             if is_killed {
                 project.run(&FORCE).exits(0);
             }
-            assert_eq!(count_runs_of(&project), [2; RECORDS], "killed at {point}:{nth}: {is_killed}");
+            assert_eq!(count_rows_of_keys(&project), [2; RECORDS], "killed at {point}:{nth}: {is_killed}");
             if !is_killed {
                 assert!(nth > least, "only {nth} kills at {point}");
                 project.run(&FORCE).exits(0);
-                assert_eq!(count_runs_of(&project), [3; RECORDS], "asked once more after a success that was shown");
+                assert_eq!(
+                    count_rows_of_keys(&project),
+                    [3; RECORDS],
+                    "asked once more after a success that was shown"
+                );
                 break;
             }
         }
@@ -207,6 +211,6 @@ fn a_first_run_that_was_forced_and_killed_adds_one_row_a_key() {
         let ended = project.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
         assert_eq!(ended.code, None, "{point}:{nth}");
         project.run(&FORCE).exits(0);
-        assert_eq!(count_runs_of(&project), [1; RECORDS], "killed at {point}:{nth}");
+        assert_eq!(count_rows_of_keys(&project), [1; RECORDS], "killed at {point}:{nth}");
     }
 }

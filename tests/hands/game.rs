@@ -40,7 +40,7 @@ pub enum Pace {
     Fast,
 }
 
-/// What games came to.
+/// Counts of games.
 #[derive(Debug, Default, Clone)]
 pub struct GameCounts {
     pub runs: u64,
@@ -72,8 +72,9 @@ impl GameCounts {
     }
 }
 
-/// A stop with 65 that the document names.
+/// A stop with 65 that the document names: its first reason.
 const MOVED_TOO_FAST: &str = "rows moved as fast as they were repaired";
+/// The second reason.
 const AMBIGUOUS_ROWS: &str = "rows that could each be the one";
 
 /// One game.
@@ -152,11 +153,11 @@ impl Game {
         let calls = if is_killed { 4 + self.draw_below(30) } else { u64::MAX / 2 };
         self.counts.crashes += u64::from(is_killed);
         let is_fast = self.pace == Pace::Fast && self.shared_sheet.state.lock().await.edit_probability > 0.0;
-        let pace = if is_fast { EDIT_INTERVAL } else { Duration::from_hours(1_000_000) };
+        let edit_interval = if is_fast { EDIT_INTERVAL } else { Duration::from_hours(1_000_000) };
         let ended = tokio::select! {
             ended = running => ended.map(|_| ()),
             () = self.shared_sheet.wait_for_calls(calls) => Ok(()),
-            () = self.shared_sheet.edit_every(pace) => Ok(()),
+            () = self.shared_sheet.edit_every(edit_interval) => Ok(()),
         };
         let events: Vec<_> = {
             let all = job.events.lock().expect("no thread panics while it holds it");
@@ -191,7 +192,7 @@ impl Game {
                 Err(error) => error,
             };
             if Self::find_stop_reason(&error) != Some(AMBIGUOUS_ROWS) {
-                return Err(format!("run {} was quiet: {error} ({:?})", self.counts.runs, error.fault()));
+                return Err(format!("run {} without edits stopped: {error} ({:?})", self.counts.runs, error.fault()));
             }
             *self.counts.stops.entry(AMBIGUOUS_ROWS).or_default() += 1;
             self.check_stop(&error.to_string()).await?;

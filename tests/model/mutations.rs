@@ -7,12 +7,12 @@
 pub enum Mutation {
     NoGuard,
     NameNotAdded,
-    NameUnproved,
+    NameNotProbed,
     HeadAfterData,
     HeadNotCompared,
     ChecksumNotCompared,
     IdTwice,
-    ForgetsDoubtfulId,
+    ForgetsInDoubtId,
     InitOnMissing,
 }
 

@@ -1,9 +1,7 @@
-//! A runner of the model: the thin layer that the engine and the store are, around the real pure
-//! code.
+//! A runner of the model: engine and store as a thin layer around the real pure code.
 //!
-//! In scope: load, claim, draft, settle, prove, in the order of the engine, one step per call to
-//! the service; and each mutation of it. Out of scope: when a step happens, and what the network
-//! does with it (`explore`).
+//! In scope: load, claim, draft, resolve, probe, in the order of the engine, one step per call; and
+//! each mutation. Out of scope: when a step happens, what the network does with it (`explore`).
 
 use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitResult};
 use sheetkeep::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason, NextAction};
@@ -121,8 +119,8 @@ impl Runner {
         let draft = current.draft.clone();
         let commit = make_commit(&draft);
         let mut guard_strategy = session.guard_strategy.clone();
-        let form = guard_strategy.choose_guard(&commit);
-        let mut ops = head_guard::make_batch_steps(JOB, &commit, session.location.as_ref(), form);
+        let guard_kind = guard_strategy.choose_guard(&commit);
+        let mut ops = head_guard::make_batch_steps(JOB, &commit, session.location.as_ref(), guard_kind);
         if rules.has_mutation(Mutation::NameNotAdded) {
             ops.retain(|op| !matches!(op, BatchStep::AddRange { .. }));
         }
@@ -160,9 +158,9 @@ impl Runner {
                 let location = session.location.as_ref()?;
                 match guard_probe::evaluate_probe(location, name_refused, tab_refused) {
                     GuardProbeResult::NoGuard => Stage::Stopped("nothing guards"),
-                    GuardProbeResult::Guard(proof) => {
-                        note = Some((location.tab, proof));
-                        session.guard_strategy.record_support(proof);
+                    GuardProbeResult::Guard(support) => {
+                        note = Some((location.tab, support));
+                        session.guard_strategy.record_support(support);
                         next.draft(rules, *session, None)
                     }
                 }
@@ -170,8 +168,8 @@ impl Runner {
             (Stage::Send(session, current), Input::Replied(reply)) => next.on_reply(rules, *session, *current, reply),
             (Stage::ReadHead(session, mut current), Input::HeadRead(sheet)) => {
                 let (head_status, location) = sheet.find_head();
-                let movement = current.commit_machine.on_head_status(session.chain.draft_ids(), head_status);
-                next.follow_commit_step(rules, *session, *current, movement, location)
+                let next_step = current.commit_machine.on_head_status(session.chain.draft_ids(), head_status);
+                next.follow_commit_step(rules, *session, *current, next_step, location)
             }
             (Stage::RedraftOnAnyHead(session, current), Input::HeadRead(sheet)) => {
                 next.redraft_on_any_head(rules, *session, &current, sheet)?
@@ -196,15 +194,15 @@ impl Runner {
         reply: &CommitResult,
     ) -> Stage {
         let commit = make_commit(&current.draft);
-        let form = session.guard_strategy.choose_guard(&commit);
+        let guard_kind = session.guard_strategy.choose_guard(&commit);
         let by_guard = matches!(reply, CommitResult::Refused { part: CommitPart::Guard, .. });
-        if by_guard && session.guard_strategy.on_refused(&commit, session.location.as_ref(), form) {
+        if by_guard && session.guard_strategy.on_refused(&commit, session.location.as_ref(), guard_kind) {
             return Stage::Send(Box::new(session), Box::new(current));
         }
-        let movement = current.commit_machine.on_result(commit.to, reply);
+        let next_step = current.commit_machine.on_result(commit.to, reply);
         current.was_not_executed |= matches!(reply, CommitResult::NotExecuted { .. });
-        let location = head_guard::derive_next_location(JOB, &commit, session.location.as_ref(), form);
-        self.follow_commit_step(rules, session, current, movement, Some(location))
+        let location = head_guard::derive_next_location(JOB, &commit, session.location.as_ref(), guard_kind);
+        self.follow_commit_step(rules, session, current, next_step, Some(location))
     }
 
     fn on_first_load(&mut self, rules: Rules, found: LoadedSheet) -> Stage {
@@ -256,11 +254,11 @@ impl Runner {
         if session.pending == 0 && !session.chain.has_claimed() && rules.keys != 0 {
             return Stage::Finished;
         }
-        self.prove_or_draft(rules, session)
+        self.probe_or_draft(rules, session)
     }
 
-    fn prove_or_draft(&mut self, rules: Rules, mut session: Session) -> Stage {
-        if rules.has_mutation(Mutation::NameUnproved) || rules.has_mutation(Mutation::NameNotAdded) {
+    fn probe_or_draft(&mut self, rules: Rules, mut session: Session) -> Stage {
+        if rules.has_mutation(Mutation::NameNotProbed) || rules.has_mutation(Mutation::NameNotAdded) {
             session.guard_strategy = GuardStrategy::new(GuardSupport::Name);
         }
         match session.guard_strategy.next_support() {
@@ -277,7 +275,7 @@ impl Runner {
             (HeadStatus::Missing, _) => Some(Stage::Stopped("corrupt")),
             (HeadStatus::At { head, .. }, location) if session.chain.draft_ids().base() == Some(head) => {
                 session.location = location;
-                Some(self.prove_or_draft(rules, session))
+                Some(self.probe_or_draft(rules, session))
             }
             // Another run has committed; the next commit will be refused and resolved.
             (HeadStatus::At { .. }, _) => Some(self.draft(rules, session, None)),
@@ -289,10 +287,10 @@ impl Runner {
         let nonce = self.nonce(rules);
         self.drafts += 1;
         let run = make_run(self.writer());
-        let terms =
+        let metadata =
             CommitMetadata { now: Timestamp(0), ttl_ms: TTL_MS, releases_lease: release, run, low_watermark: None };
         let Commit { from, to, kind, state, .. } =
-            session.chain.draft(nonce, make_changes(keys), &terms).expect("nothing new is drafted while in doubt");
+            session.chain.draft(nonce, make_changes(keys), &metadata).expect("nothing new is drafted while in doubt");
         let draft = Draft { from, to, kind, state, keys, release, writer: self.writer() };
         let (commit_machine, _send) =
             if keys == 0 { CommitMachine::begin() } else { CommitMachine::begin_with_items() };
@@ -304,10 +302,10 @@ impl Runner {
         rules: Rules,
         mut session: Session,
         current: CurrentCommit,
-        movement: CommitStep,
+        next_step: CommitStep,
         location: Option<StateLocation>,
     ) -> Stage {
-        let end = match movement {
+        let end = match next_step {
             CommitStep::Send { .. } => return Stage::Send(Box::new(session), Box::new(current)),
             CommitStep::ReadHead { .. } => return Stage::ReadHead(Box::new(session), Box::new(current)),
             CommitStep::End(end) => end,
@@ -331,7 +329,7 @@ impl Runner {
                 }
                 self.draft(rules, session, None)
             }
-            NextAction::Redraft if rules.has_mutation(Mutation::ForgetsDoubtfulId) => {
+            NextAction::Redraft if rules.has_mutation(Mutation::ForgetsInDoubtId) => {
                 Stage::RedraftOnAnyHead(Box::new(session), Box::new(current))
             }
             NextAction::Redraft => self.draft(rules, session, Some((current.draft.keys, current.draft.release))),

@@ -33,8 +33,7 @@ use crate::test_job::{SlowSource, TestJob, ValueSource};
 
 /// Runs of one machine in a round at most.
 const MAX_RUNS: u64 = 2;
-/// What a person does beside moving rows, and short of moving columns, which `tests/hands.rs`
-/// plays.
+/// Edits that leave columns in place. `tests/hands.rs` plays the others.
 const EDITS_KEEPING_COLUMNS: &[EditKind] = &[
     EditKind::Sort,
     EditKind::InsertOwnRow,
@@ -45,9 +44,9 @@ const EDITS_KEEPING_COLUMNS: &[EditKind] = &[
     EditKind::RenameTab,
     EditKind::Filter,
 ];
-/// What a failing step says.
+/// The error of a failing step.
 const STEP_ERROR: &str = "it is one of the wrong ones";
-/// What a machine that has no room for a step says.
+/// The error of a machine without resources for a step.
 const MACHINE_ERROR: &str = "too many open files";
 
 /// How a machine's run ended.
@@ -61,11 +60,11 @@ enum RunEnd {
 pub struct Game {
     pub record: Arc<GameRecord>,
     backend: Arc<dyn Backend>,
-    /// Where there is a person: the way to them.
+    /// The proxy through which a person edits, if there is one.
     proxy: Option<EmulatorProxy>,
     clock: Arc<dyn Clock>,
     rng: SeededRng,
-    /// A random source of its own for them, so that they change no other part of a game.
+    /// The random source for repeated keys only, so that they change no other part of a game.
     repeats_rng: SeededRng,
     machines: Vec<Arc<Machine>>,
     mode: WriteMode,

@@ -7,7 +7,7 @@
 //! - `last_rows`: the last rows of a tab.
 //! - `failures`: which failures are open, with their records?
 //! - `explain`: what happened to one item, and what will the next run do with it?
-//! - `fsck`: are rows and keys consistent, and what would repair them?
+//! - `fsck`, `fsck_report`: are rows and keys consistent, and what would repair them?
 //! - `listing`: the whole contents, for `maintain`.
 
 pub mod job_overview;
@@ -15,4 +15,5 @@ pub mod last_rows;
 pub mod failures;
 pub mod explain;
 pub mod fsck;
+pub mod fsck_report;
 pub mod listing;

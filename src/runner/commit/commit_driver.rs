@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitResult};
 use crate::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
-use crate::ledger::commit::commit_resolution::{DraftIds, HeadStatus};
+use crate::ledger::commit::commit_resolution::{HeadStatus, InDoubtDrafts};
 use crate::ledger::runs::event::{Event, EventSink};
 use crate::port::store::Store;
 
@@ -62,7 +62,7 @@ pub struct CommitDriver {
 
 impl CommitDriver {
     /// Sends a commit and reads the head until the outcome is known. Never drafts or loads.
-    pub async fn drive_commit(self, commit: Arc<Commit>, drafted: DraftIds) -> FinishedCommit {
+    pub async fn drive_commit(self, commit: Arc<Commit>, drafted: InDoubtDrafts) -> FinishedCommit {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
         let has_items = !commit.changes.settled.is_empty();
@@ -147,10 +147,10 @@ fn name_resolution(end: &CommitEnd) -> &'static str {
     match end {
         CommitEnd::Applied(_) => "applied",
         CommitEnd::Redraft => "not applied; drafted again",
-        CommitEnd::Reload => "another writer committed; loaded again",
+        CommitEnd::Reload => "another run committed; loaded again",
         CommitEnd::Refused(_) | CommitEnd::TooLarge => "refused",
         CommitEnd::Fenced => "another run has taken over",
-        CommitEnd::HeadMissing => "the state marker is missing",
+        CommitEnd::HeadMissing => "the head is missing",
         CommitEnd::NotExecuted => "not executed",
         CommitEnd::NoWorkingGuard => "this service does not guard commits",
         CommitEnd::NoResponse => "still unanswered",

@@ -26,13 +26,15 @@ pub(super) async fn describe_halt(
         Halt::NoWorkingGuard => RunError::Store(StoreError::NoWorkingGuard { why: error.why }),
         Halt::OutcomeUnknown | Halt::NotExecuted => describe_unfinished_commit(error),
         Halt::Refused(part) => describe_refusal(store, part, error.why).await,
-        Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
+        Halt::TooLarge => {
+            RunError::Refused { why: "the commit is too large for one batch, even without records".into() }
+        }
     }
 }
 
 /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
-/// fix. If users changed tabs between each load and the batch, both were right when they were made. Only such
-/// conflicts make a store return `CommitPart::Layout` repeatedly.
+/// fix. People may change tabs between each load and its batch. Only then does a store return
+/// `CommitPart::Layout` repeatedly.
 async fn describe_refusal(store: &dyn Store, part: CommitPart, why: String) -> RunError {
     let loaded = store.load().await;
     let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));
@@ -65,9 +67,9 @@ pub(super) fn describe_take_over(schedule: Option<&ScheduleRecorder>, state: &St
     RunError::Fenced { by }
 }
 
-/// Returns the error for a deleted head marker.
+/// Returns the error for a deleted head.
 pub(super) fn describe_missing_head() -> RunError {
-    let why = "the job's state marker is missing from the spreadsheet although its tabs exist; restore an earlier \
+    let why = "the head of the job's state is missing from the spreadsheet although its tabs exist; restore an earlier \
                version from the file's version history, or see docs/runbook.md";
     RunError::Store(StoreError::Inconsistent { why: why.into() })
 }

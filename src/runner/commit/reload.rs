@@ -1,5 +1,5 @@
-//! Reloads during a run: after a concurrent commit, a moved tab, or when the lease validity ran
-//! out.
+//! Reloads during a run: after a concurrent commit, after a moved tab, or when a check of the lease
+//! finds another head.
 //!
 //! In scope: which of the run's own work the load contains, what is drafted again.
 //! Out of scope: when to reload (`runner::commit::commit_end`, `held_lease` beside it).

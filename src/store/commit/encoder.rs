@@ -232,17 +232,17 @@ impl BatchEncoder<'_> {
     fn push_runs_columns(&mut self) {
         let (JobsTab::Missing { .. }, Some(runs)) = (&self.jobs, &mut self.tabs.runs) else { return };
         let requests = jobs_row::add_runs_columns(runs);
-        self.push_view(requests);
+        self.push_jobs_requests(requests);
     }
 
     fn push_jobs(&mut self) {
         let (id, job) = (derive_jobs_id(self.commit.to), &self.commit.state.job);
         let Some(runs) = &self.tabs.runs else { return };
         let requests = jobs_row::make_requests(&self.jobs, id, job, runs);
-        self.push_view(requests);
+        self.push_jobs_requests(requests);
     }
 
-    fn push_view(&mut self, requests: Vec<Request>) {
+    fn push_jobs_requests(&mut self, requests: Vec<Request>) {
         self.jobs_requests.extend(self.out.len()..self.out.len() + requests.len());
         self.out.extend(requests.into_iter().map(|request| (CommitPart::Layout, request)));
     }

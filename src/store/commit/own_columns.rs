@@ -7,8 +7,8 @@
 //!
 //! A column is found by its header text. If a user changes that text, a mark still identifies the
 //! column: developer metadata, which moves with its column and is deleted with it. If both header
-//! and mark are gone, the column was deleted. Marks are read only if a header is missing. **A
-//! header text takes precedence over every mark.**
+//! and mark are gone, the column was deleted. Marks are read only if a header is missing or
+//! occurs twice. **A header text takes precedence over every mark.**
 
 use std::collections::HashMap;
 

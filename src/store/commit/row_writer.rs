@@ -127,20 +127,20 @@ impl<'a> RowWriter<'a> {
         let columns =
             undo_log.columns().max(previous.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
         let margin = undo_log.margin();
-        let scratch = Scratch { tab: self.state_tab, rows: undo_log.count_rows(), columns, margin };
+        let scratch = Scratch { tab: self.state_tab, rows: undo_log.count_needed_rows(), columns, margin };
         self.out.scratch = Some(scratch);
         self.out.requests.push((CommitPart::Content, resize_grid(scratch.tab, scratch.rows, scratch.columns)));
         self.write_log_texts(&undo_log);
         self.copy_header(&undo_log);
         let runs = group_neighbouring_writes(writes);
         for run in &runs {
-            let to = (undo_log.before_row(run.start), undo_log.shown_before_row(run.start));
+            let to = (undo_log.pre_image_row(run.start), undo_log.pre_image_values_row(run.start));
             self.copy_to_log(&find_written_rows(writes, run), &undo_log, to, PasteType::Formula);
         }
         self.write(writes, &undo_log);
         let kind = if undo_log.is_repair { PasteType::Formula } else { PasteType::Values };
         for run in &runs {
-            let to = (undo_log.after_row(run.start), undo_log.shown_after_row(run.start));
+            let to = (undo_log.post_image_row(run.start), undo_log.post_image_values_row(run.start));
             self.copy_to_log(&find_written_rows(writes, run), &undo_log, to, kind);
         }
         self.out.undo_log = Some(undo_log);
@@ -209,7 +209,7 @@ impl<'a> RowWriter<'a> {
         let mut at = 0;
         for group in writes.chunk_by(|a, b| b.follows_row(a)) {
             if let Some(PlannedWrite { what: WriteContent::Repair(repair), target }) = group.first() {
-                self.repair_row(repair, target.row, Some((undo_log.before_row(at), undo_log.margin())));
+                self.repair_row(repair, target.row, Some((undo_log.pre_image_row(at), undo_log.margin())));
             } else {
                 self.write_cells(group);
             }

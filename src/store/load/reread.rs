@@ -163,13 +163,17 @@ impl Loader {
         };
         let (first, last) = (first.index, last.index);
         let columns = undo_log.columns() as usize;
-        let mut ranges =
-            vec![parse::make_rows_range(title, undo_log.before_row(first) + 1, undo_log.before_row(last) + 1, columns)];
+        let mut ranges = vec![parse::make_rows_range(
+            title,
+            undo_log.pre_image_row(first) + 1,
+            undo_log.pre_image_row(last) + 1,
+            columns,
+        )];
         if undo_log.is_repair {
             ranges.push(parse::make_rows_range(
                 title,
-                undo_log.after_row(first) + 1,
-                undo_log.after_row(last) + 1,
+                undo_log.post_image_row(first) + 1,
+                undo_log.post_image_row(last) + 1,
                 columns,
             ));
         }
@@ -185,12 +189,13 @@ impl Loader {
         let before = images();
         let after = if undo_log.is_repair { images() } else { Vec::new() };
         let header = kept.and_then(|_| read.next()?.first().map(cells)).unwrap_or_default();
-        Ok(EnteredImages { before, after, header })
+        Ok(EnteredImages { pre_images: before, post_images: after, header })
     }
 
     /// Reads the scratch rows of an undo log from this state tab.
     pub async fn read_scratch(&self, title: &str, undo_log: &UndoLog) -> Result<Vec<Vec<Value>>, LoadError> {
-        let range = parse::make_rows_range(title, STATE_ROWS + 1, undo_log.count_rows(), undo_log.columns() as usize);
+        let range =
+            parse::make_rows_range(title, STATE_ROWS + 1, undo_log.count_needed_rows(), undo_log.columns() as usize);
         Ok(self.read_values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 

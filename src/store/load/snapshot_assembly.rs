@@ -212,7 +212,7 @@ impl Loader {
         let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
         let undo_log = UndoLog::parse(&scratch, location.head);
-        let moved_log = undo_log.as_ref().filter(|(undo_log, images)| undo_log.is_moved(&images.header));
+        let moved_log = undo_log.as_ref().filter(|(undo_log, images)| undo_log.has_moved_columns(&images.header));
         let keep_commit = moved_log.map(|(undo_log, _)| undo_log.head.commit);
         // Rows to be restored count as present.
         let pending_restores = match restore::parse(&scratch, location.head, location.tab) {

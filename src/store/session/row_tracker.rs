@@ -132,7 +132,7 @@ impl RowTracker {
         let Some((undo_log, images)) = undo_log else { return };
         self.scratch = Some(measure_scratch(state_tab, &undo_log));
         let appended = undo_log.find_appended_keys(done.iter().map(String::as_str));
-        self.finding = Some(undo_log.evaluate(images, || appended)).filter(|finding| !finding.is_clean());
+        self.finding = Some(undo_log.evaluate(images, || appended)).filter(|finding| !finding.needs_no_repair());
     }
 
     /// Carries the counters over from the tracker before a reload.
@@ -151,7 +151,7 @@ impl RowTracker {
     pub fn anomalies(&self, tab: &str) -> Vec<Anomaly> {
         let mut anomalies = self.index.as_ref().map(|index| index.anomalies(tab)).unwrap_or_default();
         if let Some(finding) = &self.finding {
-            let rows = finding.count_rows();
+            let rows = finding.count_rows_to_repair();
             let message =
                 format!("tab {tab}: {rows} rows were moved while the previous run wrote them, and are repaired now");
             anomalies.push(Anomaly { message, is_blocking: false });
@@ -336,7 +336,7 @@ impl RowTracker {
 
     /// Takes the header and the keys that the batch's own response returned.
     pub fn check_response(&mut self, header: &[String], keys: &[String]) {
-        if self.pending_verification.as_ref().is_some_and(|pending| pending.undo_log.is_clean(header, keys)) {
+        if self.pending_verification.as_ref().is_some_and(|pending| pending.undo_log.is_proven_hit(header, keys)) {
             self.pending_verification = None;
         }
     }
@@ -350,19 +350,19 @@ impl RowTracker {
             return false;
         };
         let finding = undo_log.evaluate(images, || pending_verification.appended);
-        self.finding = Some(finding).filter(|finding| !finding.is_clean());
+        self.finding = Some(finding).filter(|finding| !finding.needs_no_repair());
         true
     }
 
     /// The number of misplaced rows that need a repair.
     pub fn misplaced_rows(&self) -> u64 {
-        self.finding.as_ref().map_or(0, UndoFinding::count_rows)
+        self.finding.as_ref().map_or(0, UndoFinding::count_rows_to_repair)
     }
 }
 
 /// The minimum size of a state tab that contains this undo log.
 fn measure_scratch(tab: i32, undo_log: &UndoLog) -> Scratch {
-    Scratch { tab, rows: undo_log.count_rows(), columns: undo_log.columns(), margin: undo_log.margin() }
+    Scratch { tab, rows: undo_log.count_needed_rows(), columns: undo_log.columns(), margin: undo_log.margin() }
 }
 
 impl PendingVerification {

@@ -12,11 +12,10 @@
 //!
 //! ```text
 //!  state tab, below the state
-//!   64     the log's own header: witness · head · columns · key · base · rows · used ·
-//!          appended · keys · width · names · counts · made
+//!   64     the log's own header, its fields in the order of `scratch_text` (64 is an index, from 0)
 //!   65     the header row as the batch expects it
 //!   66     the header row as the batch found it
-//!   base   what is expected · row · columns written │ the row as found      one per row
+//!   first  what is expected · row · columns written │ the row as found      one per row
 //!   …      │ the row as written                                               as many again
 //!   …      │ the row as found, and the row as written, as values              twice as many again,
 //!                                                                             in a repair only
@@ -152,7 +151,7 @@ pub struct UndoFinding {
     pub header: Vec<String>,
     /// The misplaced writes.
     pub misplaced: Vec<MisplacedWrite>,
-    /// Rows that a repair hit as intended, by index and as written. It did not miss them.
+    /// Rows that a repair hit as intended, by index and as written.
     pub hit_as_intended: Vec<(u32, Vec<Value>)>,
     /// Keys of rows that were appended with their cells under other headers; empty if no columns
     /// moved.
@@ -188,21 +187,21 @@ impl UndoLog {
         self.targets.iter().filter_map(RowWrite::key)
     }
 
-    /// Whether every write hit, judged by the header and the key cells as found. Also `false` if
-    /// these are not sufficient.
-    pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
+    /// Whether every write hit, judged by the header and the key cells as found. Returns
+    /// `false` if these can't prove it.
+    pub fn is_proven_hit(&self, found: &[String], keys: &[String]) -> bool {
         let hit = |(at, target): (usize, &RowWrite)| match &target.expect {
             RowPredicate::Key(key) => keys.get(at) == Some(key),
             RowPredicate::Blank(_) | RowPredicate::Row { .. } => false,
         };
-        !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
+        !self.has_moved_columns(found) && self.targets.iter().enumerate().all(hit)
     }
 
     /// Whether written columns moved in the header as found.
     ///
     /// If an expected header is gone and its column has a new one, a user renamed it in place. The
     /// column did not move, unless the columns to its right did.
-    pub fn is_moved(&self, found: &[String]) -> bool {
+    pub fn has_moved_columns(&self, found: &[String]) -> bool {
         let elsewhere = |at: &usize| match (self.header.get(*at), found.get(*at)) {
             (Some(expected), Some(there)) if expected != there => {
                 let nowhere = !there.is_empty() && !found.contains(expected) && !self.header.contains(there);
@@ -216,7 +215,7 @@ impl UndoLog {
     /// Evaluates the images. `shifted_appends` returns the keys of the appended rows; it is called
     /// only if columns moved.
     pub fn evaluate(self, images: RowImages, shifted_appends: impl FnOnce() -> Vec<String>) -> UndoFinding {
-        let moved = self.is_moved(&images.header);
+        let moved = self.has_moved_columns(&images.header);
         let pre_image_values =
             if images.pre_image_values.is_empty() { images.pre_images.clone() } else { images.pre_image_values };
         let rows = images.pre_images.into_iter().zip(images.post_image_values).zip(pre_image_values);
@@ -305,12 +304,12 @@ impl RowWrite {
 
 impl UndoFinding {
     /// Whether no repair is needed.
-    pub fn is_clean(&self) -> bool {
+    pub fn needs_no_repair(&self) -> bool {
         self.misplaced.is_empty() && self.shifted_appends.is_empty()
     }
 
     /// The number of rows that need a repair.
-    pub fn count_rows(&self) -> u64 {
+    pub fn count_rows_to_repair(&self) -> u64 {
         (self.misplaced.len() + self.shifted_appends.len()) as u64
     }
 }

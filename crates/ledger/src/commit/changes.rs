@@ -29,7 +29,7 @@ pub enum CommitKind {
     /// The first commit of a lease term: the fence grows and the state moves, so that writers of
     /// older terms are refused.
     Claim,
-    /// Like `Advance`, but the state moves: the store's lighter guard does not work here.
+    /// The state moves, because the guard by name does not work here. It may also be a claim.
     Relocate,
 }
 

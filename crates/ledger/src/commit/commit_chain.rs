@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::commit::bisection::BisectionCause;
 use crate::commit::changes::{Changes, Commit, CommitKind, CommitPart};
 use crate::commit::commit_machine::CommitEnd;
-use crate::commit::commit_resolution::DraftIds;
+use crate::commit::commit_resolution::InDoubtDrafts;
 use crate::commit::row_deletion::HistoryLoss;
 use crate::leases::head::HeadId;
 use crate::leases::lease::{Fence, Holder, Lease};
@@ -27,7 +27,7 @@ pub const MAX_RELOADS: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommitChain {
     own_holder: Holder,
-    draft_ids: DraftIds,
+    draft_ids: InDoubtDrafts,
     state: State,
     has_claimed: bool,
     may_redraft: bool,
@@ -84,7 +84,7 @@ pub enum HaltReason {
     OutcomeUnknown,
     /// The last batch was not executed.
     NotExecuted,
-    /// The store has no working guard; nothing was written.
+    /// The store has no working guard; no row was written.
     NoWorkingGuard,
     /// The store refuses the content of the batch.
     Refused(CommitPart),
@@ -99,7 +99,7 @@ impl CommitChain {
             Some(found) => (Some(found.head), found.state.clone()),
             None => (None, fresh),
         };
-        let drafted = DraftIds::new(head, state.lease.fence);
+        let drafted = InDoubtDrafts::new(head, state.lease.fence);
         Self {
             own_holder: me,
             draft_ids: drafted,
@@ -112,7 +112,7 @@ impl CommitChain {
     }
 
     /// Returns the ids drafted so far, for resolution.
-    pub fn draft_ids(&self) -> &DraftIds {
+    pub fn draft_ids(&self) -> &InDoubtDrafts {
         &self.draft_ids
     }
 

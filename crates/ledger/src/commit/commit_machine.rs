@@ -6,7 +6,7 @@
 //! commit (`ledger::commit::changes`).
 
 use crate::commit::changes::{CommitPart, CommitResult};
-use crate::commit::commit_resolution::{DraftIds, HeadStatus, Resolution};
+use crate::commit::commit_resolution::{HeadStatus, InDoubtDrafts, Resolution};
 use crate::leases::head::HeadId;
 
 /// Maximum number of times that one batch is sent.
@@ -74,7 +74,7 @@ pub struct CommitMachine {
     sends: u32,
     head_reads: u32,
     unchanged_reads: u32,
-    was_absent: bool,
+    was_not_initialized: bool,
     has_items: bool,
     last_result: LastResult,
 }
@@ -95,7 +95,7 @@ impl CommitMachine {
             sends: 1,
             head_reads: 0,
             unchanged_reads: 0,
-            was_absent: false,
+            was_not_initialized: false,
             has_items: false,
             last_result: LastResult::ResponseLost,
         };
@@ -134,15 +134,15 @@ impl CommitMachine {
     }
 
     /// Takes the result of a head read and returns the next step.
-    pub fn on_head_status(&mut self, drafted: &DraftIds, status: HeadStatus) -> CommitStep {
+    pub fn on_head_status(&mut self, drafted: &InDoubtDrafts, status: HeadStatus) -> CommitStep {
         match drafted.resolve(status) {
             Resolution::Applied(id) => CommitStep::End(CommitEnd::Applied(id)),
             Resolution::Stale => self.read_head(REREAD_DELAY_MS),
             Resolution::ConcurrentCommit => CommitStep::End(CommitEnd::Reload),
             Resolution::Fenced => CommitStep::End(CommitEnd::Fenced),
             // A read from before the job's first commit looks like a wiped spreadsheet.
-            Resolution::HeadMissing if status == HeadStatus::NotInitialized && !self.was_absent => {
-                self.was_absent = true;
+            Resolution::HeadMissing if status == HeadStatus::NotInitialized && !self.was_not_initialized => {
+                self.was_not_initialized = true;
                 self.read_head(REREAD_DELAY_MS)
             }
             Resolution::HeadMissing => CommitStep::End(CommitEnd::HeadMissing),
@@ -195,8 +195,8 @@ mod tests {
     const BASE: HeadId = HeadId { commit: 4, nonce: 1 };
     const MINE: HeadId = HeadId { commit: 5, nonce: 2 };
 
-    fn drafted() -> DraftIds {
-        let mut drafted = DraftIds::new(Some(BASE), Fence(2));
+    fn drafted() -> InDoubtDrafts {
+        let mut drafted = InDoubtDrafts::new(Some(BASE), Fence(2));
         drafted.record(MINE, Fence(2));
         drafted
     }
@@ -215,78 +215,78 @@ mod tests {
 
     #[test]
     fn a_lost_commit_that_the_head_shows_is_never_sent_again() {
-        let (mut settling, _) = CommitMachine::begin();
-        assert_eq!(settling.on_result(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
-        assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        let (mut machine, _) = CommitMachine::begin();
+        assert_eq!(machine.on_result(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(machine.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn a_lost_commit_is_sent_again_a_bounded_number_of_times() {
-        let (mut settling, _) = CommitMachine::begin();
+        let (mut machine, _) = CommitMachine::begin();
         for _ in 1..MAX_SENDS {
-            assert!(matches!(settling.on_result(MINE, &lost()), CommitStep::ReadHead { .. }));
-            assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
+            assert!(matches!(machine.on_result(MINE, &lost()), CommitStep::ReadHead { .. }));
+            assert!(matches!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
-        settling.on_result(MINE, &lost());
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
+        machine.on_result(MINE, &lost());
+        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
     }
 
     #[test]
     fn unanswered_items_are_suspected_after_three_sends() {
-        let (mut settling, _) = CommitMachine::begin_with_items();
+        let (mut machine, _) = CommitMachine::begin_with_items();
         for _ in 1..SUSPICIOUS_SENDS {
-            settling.on_result(MINE, &lost());
-            assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
+            machine.on_result(MINE, &lost());
+            assert!(matches!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
-        settling.on_result(MINE, &lost());
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::NoResponse));
+        machine.on_result(MINE, &lost());
+        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::NoResponse));
     }
 
     #[test]
     fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
-        let (mut settling, _) = CommitMachine::begin();
-        settling.on_result(MINE, &lost());
-        settling.on_head_status(&drafted(), at(BASE));
-        assert_eq!(settling.on_result(MINE, &refused(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
-        assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        let (mut machine, _) = CommitMachine::begin();
+        machine.on_result(MINE, &lost());
+        machine.on_head_status(&drafted(), at(BASE));
+        assert_eq!(machine.on_result(MINE, &refused(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(machine.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn a_guard_refusal_at_an_unmoved_head_is_redrafted() {
-        let (mut settling, _) = CommitMachine::begin();
-        settling.on_result(MINE, &refused(CommitPart::Guard));
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::ReadHead { after_ms: 2_000 });
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
+        let (mut machine, _) = CommitMachine::begin();
+        machine.on_result(MINE, &refused(CommitPart::Guard));
+        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::ReadHead { after_ms: 2_000 });
+        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
     }
 
     #[test]
     fn a_refused_content_ends_it_unless_a_send_is_in_doubt() {
-        let (mut settling, _) = CommitMachine::begin();
+        let (mut machine, _) = CommitMachine::begin();
         assert_eq!(
-            settling.on_result(MINE, &refused(CommitPart::Content)),
+            machine.on_result(MINE, &refused(CommitPart::Content)),
             CommitStep::End(CommitEnd::Refused(CommitPart::Content))
         );
-        let (mut settling, _) = CommitMachine::begin();
-        settling.on_result(MINE, &lost());
-        settling.on_head_status(&drafted(), at(BASE));
-        assert!(matches!(settling.on_result(MINE, &refused(CommitPart::Content)), CommitStep::ReadHead { .. }));
+        let (mut machine, _) = CommitMachine::begin();
+        machine.on_result(MINE, &lost());
+        machine.on_head_status(&drafted(), at(BASE));
+        assert!(matches!(machine.on_result(MINE, &refused(CommitPart::Content)), CommitStep::ReadHead { .. }));
     }
 
     #[test]
     fn a_missing_head_ends_at_once_and_a_missing_job_after_two() {
-        let (mut settling, _) = CommitMachine::begin();
-        settling.on_result(MINE, &lost());
+        let (mut machine, _) = CommitMachine::begin();
+        machine.on_result(MINE, &lost());
         assert_eq!(
-            settling.clone().on_head_status(&drafted(), HeadStatus::Missing),
+            machine.clone().on_head_status(&drafted(), HeadStatus::Missing),
             CommitStep::End(CommitEnd::HeadMissing)
         );
         assert_eq!(
-            settling.on_head_status(&drafted(), HeadStatus::NotInitialized),
+            machine.on_head_status(&drafted(), HeadStatus::NotInitialized),
             CommitStep::ReadHead { after_ms: 2_000 }
         );
-        assert_eq!(settling.clone().on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(machine.clone().on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
         assert_eq!(
-            settling.on_head_status(&drafted(), HeadStatus::NotInitialized),
+            machine.on_head_status(&drafted(), HeadStatus::NotInitialized),
             CommitStep::End(CommitEnd::HeadMissing)
         );
     }
@@ -298,24 +298,24 @@ mod tests {
             is_proxy_error: false,
             why: "429".into(),
         };
-        let (mut settling, _) = CommitMachine::begin();
-        assert_eq!(settling.on_result(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
-        let (mut settling, _) = CommitMachine::begin();
-        settling.on_result(MINE, &lost());
-        settling.on_head_status(&drafted(), at(BASE));
-        assert!(matches!(settling.on_result(MINE, &not_executed), CommitStep::ReadHead { .. }));
-        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
+        let (mut machine, _) = CommitMachine::begin();
+        assert_eq!(machine.on_result(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
+        let (mut machine, _) = CommitMachine::begin();
+        machine.on_result(MINE, &lost());
+        machine.on_head_status(&drafted(), at(BASE));
+        assert!(matches!(machine.on_result(MINE, &not_executed), CommitStep::ReadHead { .. }));
+        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
     }
 
     proptest! {
         #[test]
         fn invariant_7_every_settlement_ends(answers in prop::collection::vec(0_u8..6, 200)) {
-            let (mut settling, mut next) = CommitMachine::begin();
+            let (mut machine, mut next) = CommitMachine::begin();
             let mut turns = 0;
             for answer in answers {
                 next = match next {
-                    CommitStep::Send { .. } => settling.on_result(MINE, &[lost(), refused(CommitPart::Guard), CommitResult::TooLarge][usize::from(answer % 3)]),
-                    CommitStep::ReadHead { .. } => settling.on_head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
+                    CommitStep::Send { .. } => machine.on_result(MINE, &[lost(), refused(CommitPart::Guard), CommitResult::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::ReadHead { .. } => machine.on_head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
                     CommitStep::End(_) => break,
                 };
                 turns += 1;

@@ -1,7 +1,7 @@
 //! Resolves commits in doubt from a read of the head.
 //!
-//! In scope: comparing the head with every id that this run has drafted. Out of scope: what to do
-//! next (`ledger::commit::commit_machine`).
+//! In scope: comparing the head with every id of this run that is in doubt. Out of scope: what
+//! to do next (`ledger::commit::commit_machine`).
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::leases::lease::Fence;
 /// Number of in-doubt ids that are kept.
 pub const MAX_IN_DOUBT: usize = 8;
 
-/// The head marker as one read found it.
+/// The head as one read found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HeadStatus {
     /// The job does not exist here.
@@ -27,9 +27,9 @@ pub enum HeadStatus {
     },
 }
 
-/// The ids that a run has drafted.
+/// The head that a run's drafts are based on, and the ids of its drafts that are in doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct DraftIds {
+pub struct InDoubtDrafts {
     base: Option<HeadId>,
     fence: Fence,
     in_doubt: VecDeque<HeadId>,
@@ -52,7 +52,7 @@ pub enum Resolution {
     HeadMissing,
 }
 
-impl DraftIds {
+impl InDoubtDrafts {
     /// Creates the set for a run that has loaded this head and term; `None` if the job does not
     /// exist yet.
     pub fn new(base: Option<HeadId>, fence: Fence) -> Self {
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_judgement_table_row_by_row() {
-        let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
+        let mut drafted = InDoubtDrafts::new(Some(head(4, 1)), Fence(2));
         drafted.record(head(5, 1), Fence(2));
         drafted.on_applied(head(5, 1));
         drafted.record(head(6, 1), Fence(2));
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_reload_at_an_unmoved_head_does_not_make_it_stale() {
-        let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
+        let mut drafted = InDoubtDrafts::new(Some(head(4, 1)), Fence(2));
         drafted.record(head(5, 1), Fence(2));
         drafted.rebase(head(4, 1));
         drafted.record(head(5, 2), Fence(2));
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_stale_reload_does_not_make_the_true_head_a_stale_one() {
-        let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
+        let mut drafted = InDoubtDrafts::new(Some(head(4, 1)), Fence(2));
         drafted.rebase(head(3, 1));
         drafted.record(head(4, 2), Fence(2));
         assert_eq!(drafted.resolve(at(head(4, 1), 2)), Resolution::ConcurrentCommit);
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn before_the_first_commit_nothing_at_all_means_not_yet() {
-        let mut drafted = DraftIds::new(None, Fence(0));
+        let mut drafted = InDoubtDrafts::new(None, Fence(0));
         drafted.record(head(0, 1), Fence(1));
         assert_eq!(drafted.resolve(HeadStatus::NotInitialized), Resolution::NotApplied);
         assert_eq!(drafted.resolve(HeadStatus::Missing), Resolution::HeadMissing);
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn invariant_7_no_more_than_eight_ids_are_remembered() {
-        let mut drafted = DraftIds::new(Some(head(0, 0)), Fence(1));
+        let mut drafted = InDoubtDrafts::new(Some(head(0, 0)), Fence(1));
         for n in 1..100 {
             drafted.record(head(1, n), Fence(1));
         }

@@ -48,10 +48,10 @@ pub struct CellCosts {
 
 impl CellCosts {
     /// Computes the costs so far: `rows` of data with `columns` each came from `keys` rows of
-    /// Processed, which have `beside` cells.
-    pub fn new(rows: u64, columns: u64, keys: u64, beside: u64, run: u64) -> Self {
+    /// Processed, which have `cells_per_key` cells.
+    pub fn new(rows: u64, columns: u64, keys: u64, cells_per_key: u64, run: u64) -> Self {
         let data = rows.saturating_mul(columns).saturating_mul(1_000).checked_div(keys).unwrap_or(0);
-        Self { key_in_thousandths: data.saturating_add(beside.saturating_mul(1_000)), run }
+        Self { key_in_thousandths: data.saturating_add(cells_per_key.saturating_mul(1_000)), run }
     }
 }
 
@@ -68,14 +68,14 @@ pub struct Forecast {
 
 /// Returns the forecast from a job's runs, oldest first. The first run most often processes a
 /// backlog, so two are needed.
-pub fn forecast_capacity(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast> {
+pub fn forecast_capacity(cells: u64, runs: &[Run], costs: CellCosts) -> Option<Forecast> {
     let seen = runs.get(runs.len().saturating_sub(FORECAST_RUNS + 1)..).unwrap_or_default();
     let (first, rest) = seen.split_first()?;
     let last = rest.last()?;
     let count = rest.len() as u64;
     let new: u64 = rest.iter().map(|run| run.counts.new).sum();
-    let of_keys = new.saturating_mul(prices.key_in_thousandths) / 1_000;
-    let cells_a_run = (of_keys / count).saturating_add(prices.run).max(1);
+    let of_keys = new.saturating_mul(costs.key_in_thousandths) / 1_000;
+    let cells_a_run = (of_keys / count).saturating_add(costs.run).max(1);
     let runs_left = CELL_LIMIT.saturating_sub(cells) / cells_a_run;
     let history_ms = last.started.ms_since(first.started);
     let rhythm_ms = history_ms / count;
@@ -102,35 +102,35 @@ mod tests {
 
     #[test]
     fn a_job_that_grows_every_day_says_when_the_spreadsheet_is_full() {
-        let prices = CellCosts::new(2_000, 10, 1_000, 4, 21);
-        assert_eq!(prices.key_in_thousandths, 24_000);
+        let costs = CellCosts::new(2_000, 10, 1_000, 4, 21);
+        assert_eq!(costs.key_in_thousandths, 24_000);
         let runs = [run(0, 500_000), run(2, 100), run(4, 300)];
-        let forecast = forecast_capacity(9_000_000, &runs, prices).expect("two runs and more");
+        let forecast = forecast_capacity(9_000_000, &runs, costs).expect("two runs and more");
         assert_eq!((forecast.cells_a_run, forecast.runs_left), (200 * 24 + 21, 1_000_000 / (200 * 24 + 21)));
         assert_eq!(forecast.full_at, Some(Timestamp((4 + 2 * 207) * DAY_MS)));
     }
 
     #[test]
     fn less_than_three_days_are_no_ground_for_a_date() {
-        let prices = CellCosts::new(2_000, 10, 1_000, 4, 21);
+        let costs = CellCosts::new(2_000, 10, 1_000, 4, 21);
         let forecast =
-            forecast_capacity(9_000_000, &[run(0, 500_000), run(1, 100), run(2, 300)], prices).expect("three runs");
+            forecast_capacity(9_000_000, &[run(0, 500_000), run(1, 100), run(2, 300)], costs).expect("three runs");
         assert_eq!((forecast.runs_left > 0, forecast.full_at), (true, None));
     }
 
     #[test]
     fn one_run_or_none_is_no_ground_for_a_forecast() {
-        let prices = CellCosts::new(0, 0, 0, 4, 21);
-        assert_eq!(forecast_capacity(5, &[], prices), None);
-        assert_eq!(forecast_capacity(5, &[run(0, 9)], prices), None);
+        let costs = CellCosts::new(0, 0, 0, 4, 21);
+        assert_eq!(forecast_capacity(5, &[], costs), None);
+        assert_eq!(forecast_capacity(5, &[run(0, 9)], costs), None);
     }
 
     #[test]
     fn a_far_date_is_unknown_and_a_full_sheet_has_no_runs_left() {
-        let prices = CellCosts::new(0, 0, 0, 4, 21);
-        let far = forecast_capacity(5, &[run(0, 0), run(1, 0)], prices).expect("two runs");
+        let costs = CellCosts::new(0, 0, 0, 4, 21);
+        let far = forecast_capacity(5, &[run(0, 0), run(1, 0)], costs).expect("two runs");
         assert_eq!((far.cells_a_run, far.full_at), (21, None));
-        let full = forecast_capacity(CELL_LIMIT, &[run(0, 0), run(3, 0)], prices).expect("two runs");
+        let full = forecast_capacity(CELL_LIMIT, &[run(0, 0), run(3, 0)], costs).expect("two runs");
         assert_eq!((full.runs_left, full.full_at), (0, Some(Timestamp(3 * DAY_MS))));
     }
 

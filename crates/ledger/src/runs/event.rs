@@ -1,4 +1,4 @@
-//! The events of a run as data: output, alerts and metrics use nothing else.
+//! The events of a run as data, for output and metrics.
 //!
 //! In scope: events, and the report at the end of a run. Out of scope: how they are shown.
 

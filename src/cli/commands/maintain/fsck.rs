@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::inspect::fsck::{DiscrepancyKind, FsckReport, Repair, can_accept, check, prepare_repair};
+use crate::app::inspect::fsck::{can_accept, check, prepare_repair};
+use crate::app::inspect::fsck_report::{DiscrepancyKind, FsckReport, Repair};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::jobs::maintenance::{FsckArgs, RepairChoice};
 use crate::cli::commands::context::CommandContext;

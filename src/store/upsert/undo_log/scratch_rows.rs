@@ -42,7 +42,7 @@ impl UndoLog {
     /// The scratch row with the expectation for a target.
     pub(super) fn expectation_row(&self, index: usize) -> u32 {
         if self.margin() > 0 {
-            self.before_row(index)
+            self.pre_image_row(index)
         } else {
             self.first_target_row + self.copies() * count(self.targets.len()) + count(index)
         }
@@ -57,22 +57,22 @@ impl UndoLog {
     }
 
     /// The scratch row with a target's pre-image.
-    pub fn before_row(&self, index: usize) -> u32 {
+    pub fn pre_image_row(&self, index: usize) -> u32 {
         self.first_target_row + count(index)
     }
 
     /// The scratch row with a target's post-image.
-    pub fn after_row(&self, index: usize) -> u32 {
+    pub fn post_image_row(&self, index: usize) -> u32 {
         self.first_target_row + count(self.targets.len() + index)
     }
 
     /// The scratch row of a repair with a target's pre-image as values.
-    pub fn shown_before_row(&self, index: usize) -> u32 {
+    pub fn pre_image_values_row(&self, index: usize) -> u32 {
         self.first_target_row + count(2 * self.targets.len() + index)
     }
 
     /// The scratch row of a repair with a target's post-image as values.
-    pub fn shown_after_row(&self, index: usize) -> u32 {
+    pub fn post_image_values_row(&self, index: usize) -> u32 {
         self.first_target_row + count(3 * self.targets.len() + index)
     }
 
@@ -82,7 +82,7 @@ impl UndoLog {
     }
 
     /// The number of rows that the state tab needs.
-    pub fn count_rows(&self) -> u32 {
+    pub fn count_needed_rows(&self) -> u32 {
         let copied = self.first_target_row + self.copies() * count(self.targets.len());
         let expectations = if self.margin() > 0 { 0 } else { count(self.targets.len()) };
         copied + expectations + if self.formulas_cell().is_some() { 2 } else { 0 }
@@ -91,7 +91,7 @@ impl UndoLog {
     /// The scratch row with the formulas of the header as found, if the batch keeps them. The row
     /// below is filled, so that no formula expands into other rows.
     pub fn formulas_row(&self) -> Option<u32> {
-        self.formulas_cell().and_then(|_| self.count_rows().checked_sub(2))
+        self.formulas_cell().and_then(|_| self.count_needed_rows().checked_sub(2))
     }
 
     pub(super) fn formulas_cell(&self) -> Option<String> {

@@ -72,7 +72,7 @@ impl UndoLog {
             return None;
         }
         let number = |at: usize| field(at).parse::<u32>().ok();
-        let width = number(2).filter(|width| (*width as usize) < COLUMN_BOUND)?;
+        let header_length = number(2).filter(|length| (*length as usize) < COLUMN_BOUND)?;
         let (first_target_row, targets) = (number(4)?, number(5)?);
         let mut undo_log = Self {
             head,
@@ -94,7 +94,7 @@ impl UndoLog {
         let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
         let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
         let mut expected = parse_header(&[cells(STATE_ROWS + 1)?]);
-        expected.resize(width as usize, String::new());
+        expected.resize(header_length as usize, String::new());
         let mut images =
             RowImages { header: parse_header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
         // Without a margin, the expectations are below the copies.

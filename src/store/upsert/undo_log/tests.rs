@@ -38,7 +38,7 @@ fn written(key: &str, row: u32) -> RowWrite {
 
 /// The scratch rows of a batch with this undo log that finds this header and these rows.
 fn scratch(undo_log: &UndoLog, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
-    let mut rows = vec![Vec::new(); (undo_log.count_rows() - STATE_ROWS) as usize];
+    let mut rows = vec![Vec::new(); (undo_log.count_needed_rows() - STATE_ROWS) as usize];
     for (at, texts) in undo_log.make_scratch_texts() {
         rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
     }
@@ -49,11 +49,11 @@ fn scratch(undo_log: &UndoLog, header: &[&str], before: &[Value], after: &[Value
     };
     put(HEADER_ROW, header.iter().map(|&text| json!(text)).collect());
     for (index, (before, after)) in before.iter().zip(after).enumerate() {
-        put(undo_log.before_row(index), before.as_array().cloned().unwrap_or_default());
-        put(undo_log.after_row(index), after.as_array().cloned().unwrap_or_default());
+        put(undo_log.pre_image_row(index), before.as_array().cloned().unwrap_or_default());
+        put(undo_log.post_image_row(index), after.as_array().cloned().unwrap_or_default());
         if undo_log.is_repair {
-            put(undo_log.shown_before_row(index), before.as_array().cloned().unwrap_or_default());
-            put(undo_log.shown_after_row(index), after.as_array().cloned().unwrap_or_default());
+            put(undo_log.pre_image_values_row(index), before.as_array().cloned().unwrap_or_default());
+            put(undo_log.post_image_values_row(index), after.as_array().cloned().unwrap_or_default());
         }
     }
     rows
@@ -92,11 +92,11 @@ fn only_a_write_that_hit_another_key_is_misplaced() {
         &[json!(["a"]), json!(["z", "note", 5])],
         &[json!([]), json!(["z", "note", 6])],
     );
-    assert!(!undo_log.is_clean(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
+    assert!(!undo_log.is_proven_hit(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
     let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
     let finding = read.evaluate(images, Vec::new);
     assert_eq!(
-        (finding.count_rows(), finding.misplaced[0].index, &finding.misplaced[0].pre_image[2]),
+        (finding.count_rows_to_repair(), finding.misplaced[0].index, &finding.misplaced[0].pre_image[2]),
         (1, 1, &json!(5))
     );
 }
@@ -106,9 +106,9 @@ fn moved_job_columns_make_every_write_misplaced() {
     let one = || undo_log(vec![written("a", 4)]);
     let keys = ["a".to_owned()];
     let found = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    assert!(one().is_clean(&found(&["id", "renamed by its owner", "n", "new"]), &keys));
+    assert!(one().is_proven_hit(&found(&["id", "renamed by its owner", "n", "new"]), &keys));
     for moved in [&["id", "n", "mine"][..], &["id", "", "mine", "n"], &["id"]] {
-        assert!(!one().is_clean(&found(moved), &keys), "{moved:?}");
+        assert!(!one().is_proven_hit(&found(moved), &keys), "{moved:?}");
         let images = RowImages {
             header: found(moved),
             pre_images: vec![vec![json!("a")]],
@@ -116,7 +116,7 @@ fn moved_job_columns_make_every_write_misplaced() {
             pre_image_values: Vec::new(),
         };
         let appending = UndoLog { appended: 1, ..one() };
-        assert_eq!(appending.evaluate(images, || vec!["k".into()]).count_rows(), 2, "{moved:?}");
+        assert_eq!(appending.evaluate(images, || vec!["k".into()]).count_rows_to_repair(), 2, "{moved:?}");
     }
 }
 
@@ -132,7 +132,7 @@ fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
         (header(&["id", "mine", "theirs", "number"]), true),
         (header(&["id", "theirs", "n"]), false),
     ] {
-        assert_eq!(undo_log.is_moved(&found), moved, "{found:?}");
+        assert_eq!(undo_log.has_moved_columns(&found), moved, "{found:?}");
     }
 }
 
@@ -181,11 +181,11 @@ fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
     let before = [json!(["", "note"]), json!(["", "note", 5])];
     let after = [json!(["a", "note", 1]), json!(["a", "note", 1])];
     let rows = scratch(&undo_log, &["id", "mine", "n"], &before, &after);
-    assert!(!undo_log.is_clean(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
+    assert!(!undo_log.is_proven_hit(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
     let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
     assert_eq!((&read, read.target_keys().collect::<Vec<_>>()), (&undo_log, vec!["a", "a"]));
     let finding = read.evaluate(images, Vec::new);
-    assert_eq!((finding.count_rows(), finding.misplaced[0].index), (1, 1));
+    assert_eq!((finding.count_rows_to_repair(), finding.misplaced[0].index), (1, 1));
 }
 
 #[test]
@@ -194,11 +194,11 @@ fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
         let mut wide = undo_log(vec![written("a", 4), written("b", 9)]);
         wide.width = UndoLog::choose_width(tab);
         assert!(wide.columns() <= MAX_COLUMNS && wide.width >= tab, "{tab}");
-        let mut rows = vec![Vec::new(); (wide.count_rows() - STATE_ROWS) as usize];
+        let mut rows = vec![Vec::new(); (wide.count_needed_rows() - STATE_ROWS) as usize];
         for (at, texts) in wide.make_scratch_texts() {
             rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
         }
-        for (at, cells) in [(wide.before_row(0), ["a", "x"]), (wide.after_row(1), ["b", "y"])] {
+        for (at, cells) in [(wide.pre_image_row(0), ["a", "x"]), (wide.post_image_row(1), ["b", "y"])] {
             let row = &mut rows[(at - STATE_ROWS) as usize];
             row.resize(wide.margin() as usize, json!(""));
             row.extend(cells.map(Value::from));

@@ -1,13 +1,13 @@
-//! Where the table of a sheet began when an append last searched for it. The next append need not
-//! read it again from its first row.
+//! Where the block of cells to which rows are appended began, when an append last searched for it.
+//! The next append need not read the sheet again from its first row.
 //!
 //! In scope: keeping it, and forgetting it when a row of the sheet changes.
-//! Out of scope: what a table is (`workbook::table_detection`).
+//! Out of scope: which block it is, a *table* of the API (`workbook::table_detection`).
 //!
-//! The hint is in a table of its own, with triggers on the rows. So it is rolled back with the
+//! The hint is in an SQL table of its own, with triggers on the rows. So it is rolled back with the
 //! transaction, and it is gone after any change of a row by whatever connection or process. It
-//! serves files and memory alike. The table is made by the first append that has a hint to keep: a
-//! file without such appends has none.
+//! serves files and memory alike. The first append that has a hint to keep makes that
+//! SQL table: a file without such appends has none.
 
 use rusqlite::{OptionalExtension, params};
 

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::store::tabs::row_fingerprint::FingerprintMatch;
-use crate::store::upsert::repair::location::rows::{MAX_CANDIDATES, RowLocation, RowSearch, convert_to_row_number};
+use crate::store::upsert::repair::location::rows::{MAX_CANDIDATES, RowLocation, RowSearch, to_row_index};
 use crate::store::upsert::undo_log::RowPredicate;
 
 impl RowSearch<'_> {
@@ -21,7 +21,7 @@ impl RowSearch<'_> {
         let distinct: HashMap<usize, bool> = open.iter().map(|at| (*at, self.has_written_rare_value(*at))).collect();
         for (at, rows) in &candidates {
             let is_candidate =
-                |row: &usize| self.is_free(*row) && !self.others.contains(row) && !self.is_claimed(*at, *row);
+                |row: &usize| self.is_free(*row) && !self.lookalikes.contains(row) && !self.is_claimed(*at, *row);
             let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
             let close: Vec<_> = rows.iter().map(|row| (self.compare_row(*at, *row), *row)).collect();
             let is_near = |like: &FingerprintMatch, row: usize| {
@@ -74,13 +74,11 @@ impl RowSearch<'_> {
             let other_sought = sought.copied().find(|other| !self.are_interchangeable(*other, *at));
             match (other_row, other_sought) {
                 (Some(other), _) => {
-                    self.found[*at] =
-                        Some(RowLocation::Ambiguous(convert_to_row_number(*row), convert_to_row_number(other)));
+                    self.found[*at] = Some(RowLocation::Ambiguous(to_row_index(*row), to_row_index(other)));
                 }
                 (None, Some(other)) => {
                     for unknown in [*at, other] {
-                        self.found[unknown] =
-                            Some(RowLocation::Ambiguous(convert_to_row_number(*row), convert_to_row_number(*row)));
+                        self.found[unknown] = Some(RowLocation::Ambiguous(to_row_index(*row), to_row_index(*row)));
                     }
                 }
                 (None, None) => self.take(*at, *row),
@@ -111,7 +109,7 @@ impl RowSearch<'_> {
                     && like.equal >= least
                     && !is_known
                     && self.is_free(*row)
-                    && !self.others.contains(row)
+                    && !self.lookalikes.contains(row)
                     && !self.is_claimed(at, *row)
             };
             fits.extend(rows.iter().filter(|row| is_it(row)).map(|row| (at, *row)));

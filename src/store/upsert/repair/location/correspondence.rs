@@ -19,7 +19,7 @@ use crate::store::upsert::repair::location::column_search::{
 };
 use crate::store::upsert::repair::location::excluded_row::ExcludedRow;
 use crate::store::upsert::repair::location::image::TabImage;
-use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch, convert_to_row_number};
+use crate::store::upsert::repair::location::rows::{RowLocation, RowSearch, to_row_index};
 use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
 /// The row and column maps of a finding.
@@ -117,20 +117,20 @@ impl<'a> Correspondence<'a> {
         self.hit_as_intended = self.find_rows_hit_as_intended();
         self.excluded_rows = self.find_excluded_rows();
         self.keys_to_restore = self.find_keys_to_restore();
-        let (others, keys_to_restore) = (self.find_intended_rows(), &self.keys_to_restore);
+        let (lookalikes, keys_to_restore) = (self.find_missed_lookalikes(), &self.keys_to_restore);
         let search = RowSearch::new(
             self.finding,
             self.image,
             &self.columns_now,
             self.key,
-            (others, &self.excluded_rows),
+            (lookalikes, &self.excluded_rows),
             keys_to_restore,
         );
         self.located = search.locate(self.key);
         let rows = self.located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
         self.hit_by_row = rows.collect();
         if let Some(at) = self.columns_now.get(self.finding.undo_log.key) {
-            for row in (1..self.image.rows.len()).map(convert_to_row_number) {
+            for row in (1..self.image.rows.len()).map(to_row_index) {
                 if !self.hit_by_row.contains_key(&row) {
                     self.lowest.insert(self.image.shown_text(row as usize, at), row);
                 }
@@ -184,7 +184,7 @@ impl<'a> Correspondence<'a> {
 
     /// The formula that a repair wrote into a column of a hit, as kept in the undo row.
     pub(crate) fn find_written_formula(&self, hit: usize, column: usize) -> Option<String> {
-        let entered = read_cell(self.image.undo.after.get(hit)?, column);
+        let entered = read_cell(self.image.undo.post_images.get(hit)?, column);
         let shown = read_cell(&self.finding.misplaced.get(hit)?.post_image_values, column);
         (entered.starts_with('=') && entered != shown).then_some(entered)
     }
@@ -198,10 +198,10 @@ impl<'a> Correspondence<'a> {
     /// The rows that may own this key, as `find_row`.
     pub(crate) fn find_rows(&self, key: &str) -> impl Iterator<Item = u32> {
         let is_own = |row: &usize| {
-            let hit = self.find_hit_at(convert_to_row_number(*row));
+            let hit = self.find_hit_at(to_row_index(*row));
             hit.is_none_or(|hit| read_cell(&hit.pre_image, self.key) == read_cell(&hit.post_image_values, self.key))
         };
-        self.by_key.get(key).into_iter().flatten().copied().filter(is_own).map(convert_to_row_number)
+        self.by_key.get(key).into_iter().flatten().copied().filter(is_own).map(to_row_index)
     }
 
     /// Whether a filled row was blank, both in the written and in the intended columns.

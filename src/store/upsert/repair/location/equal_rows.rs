@@ -224,7 +224,7 @@ impl RowSearch<'_> {
             excluded.row == Some(row)
                 || (excluded.row.is_none() && self.image.compare(&excluded.fingerprint, row).is_exact())
         });
-        self.is_free(row) && !self.others.contains(&row) && !is_others
+        self.is_free(row) && !self.lookalikes.contains(&row) && !is_others
     }
 
     /// Whether nothing distinguishes two hit rows, before the batch or after it.

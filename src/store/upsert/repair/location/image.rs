@@ -33,9 +33,9 @@ pub struct TabImage<'a> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EnteredImages {
     /// The pre-images.
-    pub before: Vec<Vec<Value>>,
+    pub pre_images: Vec<Vec<Value>>,
     /// The post-images of a repair. Other batches write no formulas.
-    pub after: Vec<Vec<Value>>,
+    pub post_images: Vec<Vec<Value>>,
     /// The header as found by a repair, if that kept its formulas.
     pub header: Vec<Value>,
 }
@@ -53,10 +53,11 @@ impl TabImage<'_> {
     /// Whether nothing was entered into a row. A formula elsewhere may still fill cells of it.
     pub(crate) fn is_blank(&self, row: usize) -> bool {
         let entered = self.entered.get(row);
-        let is_filled =
+        let has_no_entry =
             |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| format_cell(cell).is_empty()));
-        let is_blank =
-            |(at, cell): (usize, &Value)| format_cell(cell).is_empty() || is_filled(at) || self.has_header_formula(at);
+        let is_blank = |(at, cell): (usize, &Value)| {
+            format_cell(cell).is_empty() || has_no_entry(at) || self.has_header_formula(at)
+        };
         self.rows.get(row).is_none_or(|cells| cells.iter().enumerate().all(is_blank))
     }
 

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use crate::store::tabs::row_fingerprint::{RowFingerprint, hash_contents};
 use crate::store::upsert::repair::location::column_search::read_cell;
 use crate::store::upsert::repair::location::correspondence::Correspondence;
-use crate::store::upsert::repair::location::rows::convert_to_row_number;
+use crate::store::upsert::repair::location::rows::to_row_index;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 impl Correspondence<'_> {
@@ -69,7 +69,7 @@ impl Correspondence<'_> {
         let created = self.find_created_rows();
         let is_other =
             |row: &u32| self.find_hit_at(*row).is_none() && !created.contains(row) && !self.is_hit_as_intended(*row);
-        let unhit = self.image.rows().filter(|(row, _)| is_other(&convert_to_row_number(*row)));
+        let unhit = self.image.rows().filter(|(row, _)| is_other(&to_row_index(*row)));
         let best = unhit.map(|(row, _)| self.image.compare(&expected, row).compute_score()).max();
         // A row counts as gone once more of it was changed than is left, unless its neighbours are
         // where the repair expected them.
@@ -99,7 +99,7 @@ impl Correspondence<'_> {
         let (first, at) = close.first()?;
         let row = self.find_row_of_hit(*at)?;
         let expected = fingerprint.map_to(&self.make_intended_map(), self.image.width());
-        let unhit = self.image.rows().filter(|(row, _)| self.find_hit_at(convert_to_row_number(*row)).is_none());
+        let unhit = self.image.rows().filter(|(row, _)| self.find_hit_at(to_row_index(*row)).is_none());
         let best = unhit.map(|(row, _)| self.image.compare(&expected, row).compute_score()).max();
         let second = close.get(1).map(|(second, _)| second.compute_score());
         let is_alone = best.max(second).is_none_or(|best| best < first.compute_score());
@@ -115,12 +115,8 @@ impl Correspondence<'_> {
     /// The lowest rows of the keys for which the batch created rows.
     pub(crate) fn find_created_rows(&self) -> HashSet<u32> {
         let undo_log = &self.finding.undo_log;
-        let rows = undo_log
-            .recreated
-            .iter()
-            .filter_map(|key| self.by_key.get(key))
-            .flatten()
-            .map(|row| convert_to_row_number(*row));
+        let rows =
+            undo_log.recreated.iter().filter_map(|key| self.by_key.get(key)).flatten().map(|row| to_row_index(*row));
         let unhit: Vec<_> = rows.filter(|row| self.find_hit_at(*row).is_none()).collect();
         let mut lowest: HashMap<String, u32> = HashMap::new();
         for row in unhit {
@@ -178,11 +174,11 @@ impl Correspondence<'_> {
         let expected = fingerprint.map_to(&self.make_intended_map(), self.image.width());
         let mut rows = self.image.rows().map(|(row, _)| row).filter(|row| {
             let like = self.image.compare_but(&expected, *row, self.image.key);
-            let is_free = self.find_hit_at(convert_to_row_number(*row)).is_none()
-                && !self.is_claimed_by_other(misplaced, convert_to_row_number(*row));
+            let is_free = self.find_hit_at(to_row_index(*row)).is_none()
+                && !self.is_claimed_by_other(misplaced, to_row_index(*row));
             like.is_exact() && like.equal > 1 && is_free && is_key(&self.image.shown_text(*row, self.image.key))
         });
-        rows.next().filter(|_| rows.next().is_none()).map(convert_to_row_number)
+        rows.next().filter(|_| rows.next().is_none()).map(to_row_index)
     }
 
     /// The keys that a finding names.
@@ -261,8 +257,8 @@ impl Correspondence<'_> {
         }
         let expected = fingerprint.map_to(&self.make_intended_map(), self.image.width());
         let others = self.image.rows().map(|(row, _)| row);
-        let others = others.filter(|row| self.find_hit_at(convert_to_row_number(*row)).is_none());
-        rows.extend(others.filter(|row| self.image.compare(&expected, *row).is_exact()).map(convert_to_row_number));
+        let others = others.filter(|row| self.find_hit_at(to_row_index(*row)).is_none());
+        rows.extend(others.filter(|row| self.image.compare(&expected, *row).is_exact()).map(to_row_index));
         Some((*rows.first()?, *rows.get(1)?))
     }
 
@@ -278,13 +274,12 @@ impl Correspondence<'_> {
         }
         let expected = fingerprint.map_to(&self.make_intended_map(), self.image.width());
         let is_free = |row: u32| self.find_hit_at(row).is_none() && !self.is_hit_as_intended(row);
-        let rows = self.image.rows().filter(|(row, _)| is_free(convert_to_row_number(*row)));
+        let rows = self.image.rows().filter(|(row, _)| is_free(to_row_index(*row)));
         let rows = rows.filter(|(row, _)| self.image.compare(&expected, *row).is_exact());
         // What a formula in a header fills in depends on the place, not on the row.
         let is_filled = |column| self.image.has_header_formula(column);
-        let mut rows: Vec<_> = rows
-            .map(|(row, cells)| (convert_to_row_number(row), expected.compare(cells, is_filled).is_exact()))
-            .collect();
+        let mut rows: Vec<_> =
+            rows.map(|(row, cells)| (to_row_index(row), expected.compare(cells, is_filled).is_exact())).collect();
         // A row that shows the key of another write is that one's.
         let rivals = self.find_rival_writes(misplaced, fingerprint);
         let known: HashSet<u32> = rivals.filter_map(|other| self.find_row_with_restored_key(other)).collect();
@@ -324,7 +319,7 @@ impl Correspondence<'_> {
 
     /// Whether one of two rows shows more than what formulas compute. Other rows are all alike, and a
     /// repair may use the nearest.
-    pub(crate) fn is_either_filled(&self, (one, other): (u32, u32)) -> bool {
+    pub(crate) fn has_constants_in_either(&self, (one, other): (u32, u32)) -> bool {
         [one, other].into_iter().any(|row| self.image.has_constants(row as usize))
     }
 
@@ -347,9 +342,8 @@ impl Correspondence<'_> {
         // A row with another key is another row, even if all other cells match.
         let key = fingerprint.hash_at(self.image.key);
         let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(hash_contents) == key;
-        let rows = self.image.rows().filter(|(row, _)| has_key(*row) && is_free(convert_to_row_number(*row)));
-        let rows: Vec<_> =
-            rows.map(|(row, _)| (self.image.compare(&fingerprint, row), convert_to_row_number(row))).collect();
+        let rows = self.image.rows().filter(|(row, _)| has_key(*row) && is_free(to_row_index(*row)));
+        let rows: Vec<_> = rows.map(|(row, _)| (self.image.compare(&fingerprint, row), to_row_index(row))).collect();
         let mut exact: Vec<_> = rows.iter().filter(|(like, _)| like.is_exact()).map(|(_, row)| *row).collect();
         self.retain_rows_with_formulas(unmoved, &mut exact);
         // Rows with nothing but formulas are all alike.

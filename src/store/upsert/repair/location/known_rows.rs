@@ -137,7 +137,7 @@ impl Correspondence<'_> {
 
     /// Intended rows of a repair that it missed and that still hold all expected contents. None of
     /// them was hit.
-    pub(crate) fn find_intended_rows(&self) -> HashSet<usize> {
+    pub(crate) fn find_missed_lookalikes(&self) -> HashSet<usize> {
         let map = self.make_intended_map();
         let fingerprints = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
             RowPredicate::Row { key: None, fingerprint }

@@ -16,7 +16,8 @@
 //!                            else the only row that differs in nothing but its key
 //! ```
 //!
-//! If two rows match equally well, neither is used: the run stops and reports both.
+//! Without a visible key, neither of two rows that match equally well is used: the run stops and
+//! reports both. Of rows with the key, the one that did not move is used, else the first.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -80,7 +81,7 @@ pub struct RowSearch<'a> {
     pub(crate) found: Vec<Option<RowLocation>>,
     taken: HashSet<usize>,
     /// Rows that resemble the hit rows but are known to be others.
-    pub(crate) others: HashSet<usize>,
+    pub(crate) lookalikes: HashSet<usize>,
     /// Rows that the batch certainly did not hit.
     pub(crate) excluded_rows: &'a [ExcludedRow],
     /// Rows by column and hash of what it displays.
@@ -89,7 +90,7 @@ pub struct RowSearch<'a> {
 
 impl<'a> RowSearch<'a> {
     /// Creates the search for the rows of a finding. `key` is the position of the key column as
-    /// found. `others` are rows that match only if their contents are identical; `excluded_rows` are rows
+    /// found. `lookalikes` are rows that match only if their contents are identical; `excluded_rows` are rows
     /// that are known to be none of those that were hit. `keys_to_restore` are those that the batch was to
     /// restore in the hit rows.
     pub(crate) fn new(
@@ -97,7 +98,7 @@ impl<'a> RowSearch<'a> {
         image: &'a TabImage<'a>,
         columns: &ColumnMap,
         key: usize,
-        (others, excluded_rows): (HashSet<usize>, &'a [ExcludedRow]),
+        (lookalikes, excluded_rows): (HashSet<usize>, &'a [ExcludedRow]),
         keys_to_restore: &[Option<String>],
     ) -> Self {
         let width = image.width();
@@ -128,7 +129,7 @@ impl<'a> RowSearch<'a> {
         });
         let sought: Vec<_> = sought.collect();
         let found = vec![None; sought.len()];
-        Self { image, sought, found, taken: HashSet::new(), others, excluded_rows, showing: HashMap::new() }
+        Self { image, sought, found, taken: HashSet::new(), lookalikes, excluded_rows, showing: HashMap::new() }
     }
 
     /// Returns the location of each row, in the order of the finding. `key` is the position of the
@@ -201,7 +202,7 @@ impl<'a> RowSearch<'a> {
             self.find_rows_showing(self.image.key, hash_contents(&Value::from(key.clone())).unwrap_or_default());
         let left = self.sought.iter().zip(&self.found).filter(|(sought, _)| sought.key == key);
         let places: Vec<Option<u32>> = left.map(|(_, found)| found.and_then(RowLocation::row)).collect();
-        rows.retain(|row| !places.contains(&Some(convert_to_row_number(*row))));
+        rows.retain(|row| !places.contains(&Some(to_row_index(*row))));
         rows.len() > places.iter().filter(|target_row| target_row.is_none()).count()
     }
 
@@ -301,7 +302,7 @@ impl<'a> RowSearch<'a> {
     }
 
     pub(crate) fn take(&mut self, at: usize, row: usize) {
-        self.found[at] = Some(RowLocation::At(convert_to_row_number(row)));
+        self.found[at] = Some(RowLocation::At(to_row_index(row)));
         self.taken.insert(row);
     }
 }
@@ -317,6 +318,6 @@ pub(crate) fn has_left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, 
     cells.all(|(at, cell)| format_cell(cell).is_empty() || is_filled(columns, image, at))
 }
 
-pub(crate) fn convert_to_row_number(row: usize) -> u32 {
+pub(crate) fn to_row_index(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use crate::store::upsert::repair::location::rows::convert_to_row_number;
+use crate::store::upsert::repair::location::rows::to_row_index;
 use crate::store::upsert::repair::planning::plan::RepairPlanner;
 use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource};
@@ -15,8 +15,8 @@ impl RepairPlanner<'_> {
     /// Moves the cells of rows appended under other headers to their intended columns. Takes the
     /// lowest `count` rows of the key.
     pub(super) fn move_appended_cells(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
-        let used = &self.row_map.finding.undo_log.written_columns;
-        let Some(at) = self.row_map.columns_now.get(self.row_map.finding.undo_log.key) else {
+        let used = &self.correspondence.finding.undo_log.written_columns;
+        let Some(at) = self.correspondence.columns_now.get(self.correspondence.finding.undo_log.key) else {
             out.unrepaired.push(format!(
                 "the row of key \"{key}\" was written while columns moved and is beside its columns; the column of its key was not found again"
             ));
@@ -24,25 +24,28 @@ impl RepairPlanner<'_> {
         };
         let moves: Vec<_> = used
             .iter()
-            .filter_map(|&p| Some((self.row_map.columns_now.get(p)?, self.row_map.find_intended_column(p)?)))
+            .filter_map(|&p| {
+                Some((self.correspondence.columns_now.get(p)?, self.correspondence.find_intended_column(p)?))
+            })
             .collect();
         let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
         let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
         let apart = moves.iter().filter(|(from, to)| from != to);
         let copies: Vec<_> = apart.map(|&(from, to)| CellCopy { source: CellSource::SameRow, from, to }).collect();
-        let lost: Vec<_> = used.iter().copied().filter(|at| self.row_map.columns_now.get(*at).is_none()).collect();
-        let image = self.row_map.image;
+        let lost: Vec<_> =
+            used.iter().copied().filter(|at| self.correspondence.columns_now.get(*at).is_none()).collect();
+        let image = self.correspondence.image;
         // A row of which a write is repaired was not appended.
-        let is_free = |row: &usize| image.shown_text(*row, at) == key && !out.has(convert_to_row_number(*row));
+        let is_free = |row: &usize| image.shown_text(*row, at) == key && !out.has(to_row_index(*row));
         let rows: Vec<_> = (1..image.rows.len()).rev().filter(is_free).take(count).collect();
         for row in rows {
             for column in &lost {
-                out.record_lost_column(&self.row_map.finding.header, *column);
+                out.record_lost_column(&self.correspondence.finding.header, *column);
             }
             let free = if lost.is_empty() { copies.clone() } else { self.list_harmless_copies(row, &copies) };
             let stays = |column: usize| copies.iter().any(|copy| copy.from == column && !free.contains(copy));
             let clears = clears.iter().copied().filter(|column| !stays(*column)).collect();
-            out.add(Some(convert_to_row_number(row)), key, free, clears);
+            out.add(Some(to_row_index(row)), key, free, clears);
         }
     }
 
@@ -53,7 +56,7 @@ impl RepairPlanner<'_> {
         loop {
             let moved: HashSet<usize> = free.iter().map(|copy| copy.from).collect();
             let before = free.len();
-            free.retain(|copy| moved.contains(&copy.to) || !self.row_map.image.has_constant(row, copy.to));
+            free.retain(|copy| moved.contains(&copy.to) || !self.correspondence.image.has_constant(row, copy.to));
             if free.len() == before {
                 return free;
             }

@@ -31,7 +31,7 @@ pub struct RepairPlan {
 
 /// Plans the repair of a finding in the current tab.
 pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
-    let planner = RepairPlanner { row_map: Correspondence::new(finding, image) };
+    let planner = RepairPlanner { correspondence: Correspondence::new(finding, image) };
     let mut out = PlannedRepairs::default();
     for (at, misplaced) in finding.misplaced.iter().enumerate() {
         planner.repeat_write(at, misplaced, &mut out);
@@ -68,26 +68,32 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
         out.unrepaired.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
     }
     let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
-    let shared: HashSet<String> = new.map(str::to_owned).chain(planner.row_map.find_shared_keys().cloned()).collect();
-    let mut ambiguous = find_ambiguous_hits(&planner.row_map);
+    let shared: HashSet<String> =
+        new.map(str::to_owned).chain(planner.correspondence.find_shared_keys().cloned()).collect();
+    let mut ambiguous = find_ambiguous_hits(&planner.correspondence);
     ambiguous.append(&mut out.ambiguous);
     let repairs: Vec<_> = out.list.into_iter().map(|repair| planner.with_expectation(repair, &shared)).collect();
     let checks = repairs.iter().flat_map(|repair| planner.make_checks(repair)).collect();
-    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: describe_groups(&planner.row_map, &ambiguous), checks }
+    RepairPlan {
+        repairs,
+        unrepaired: out.unrepaired,
+        ambiguous: describe_groups(&planner.correspondence, &ambiguous),
+        checks,
+    }
 }
 
 pub(super) struct RepairPlanner<'a> {
-    pub(super) row_map: Correspondence<'a>,
+    pub(super) correspondence: Correspondence<'a>,
 }
 
 impl RepairPlanner<'_> {
     /// Sets the repair's expectation to the current contents of its row.
     fn with_expectation(&self, repair: RowRepair, shared: &HashSet<String>) -> RowRepair {
-        let image = self.row_map.image;
+        let image = self.correspondence.image;
         let Some(row) = repair.row.map(|row| row as usize) else { return repair };
         let key = image.shown_text(row, image.key);
         // A key that the repair takes out of this row is another row's.
-        let is_others = |key: &String| repair.columns().contains(&image.key) && self.row_map.is_written_key(key);
+        let is_others = |key: &String| repair.columns().contains(&image.key) && self.correspondence.is_written_key(key);
         let key = Some(key).filter(|key| !key.is_empty() && !shared.contains(key) && !is_others(key));
         let fingerprint = image.fingerprint_with_columns(row, &repair.columns());
         RowRepair { expect: RowPredicate::Row { key, fingerprint }, ..repair }
@@ -95,7 +101,7 @@ impl RepairPlanner<'_> {
 
     /// What the row of a repair must show: constants from undo rows only.
     fn make_checks(&self, repair: &RowRepair) -> Vec<CellCheck> {
-        let (Some(key), image) = (repair.key(), self.row_map.image) else { return Vec::new() };
+        let (Some(key), image) = (repair.key(), self.correspondence.image) else { return Vec::new() };
         let copies = repair.copies.iter().filter(|copy| copy.to != image.key).filter_map(|copy| {
             let column = image.tab.header.get(copy.to).filter(|text| !text.is_empty())?.clone();
             Some(CellCheck { key: key.to_owned(), column, text: self.find_copied_constant(copy)? })
@@ -106,19 +112,19 @@ impl RepairPlanner<'_> {
     /// The constant that a copy writes; `None` for a formula, whose copy shows another value.
     fn find_copied_constant(&self, copy: &CellCopy) -> Option<String> {
         let CellSource::Undo(source) = copy.source else { return None };
-        let (finding, undo_log) = (self.row_map.finding, &self.row_map.finding.undo_log);
+        let (finding, undo_log) = (self.correspondence.finding, &self.correspondence.finding.undo_log);
         let index =
             |first: u32| usize::try_from(source.checked_sub(first)?).ok().filter(|at| *at < undo_log.targets.len());
         let at = |index: usize| finding.misplaced.binary_search_by_key(&index, |misplaced| misplaced.index).ok();
-        if let Some(index) = index(undo_log.after_row(0)) {
+        if let Some(index) = index(undo_log.post_image_row(0)) {
             return finding
                 .misplaced
                 .get(at(index)?)
                 .map(|misplaced| read_cell(&misplaced.post_image_values, copy.from));
         }
-        let at = at(index(undo_log.before_row(0))?)?;
+        let at = at(index(undo_log.pre_image_row(0))?)?;
         let misplaced = finding.misplaced.get(at)?;
-        let is_read = self.row_map.image.undo.before.get(at).is_some();
+        let is_read = self.correspondence.image.undo.pre_images.get(at).is_some();
         (is_read && self.find_formula_before(at, misplaced, copy.from).is_none())
             .then(|| read_cell(&misplaced.pre_image, copy.from))
     }

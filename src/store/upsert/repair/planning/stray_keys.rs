@@ -15,7 +15,7 @@ use crate::store::tabs::row_fingerprint::{RowFingerprint, hash_contents};
 use crate::store::upsert::repair::location::column_search::read_cell;
 use crate::store::upsert::repair::location::correspondence::Correspondence;
 use crate::store::upsert::repair::location::rows::RowLocation;
-use crate::store::upsert::repair::location::rows::convert_to_row_number;
+use crate::store::upsert::repair::location::rows::to_row_index;
 use crate::store::upsert::repair::planning::ambiguity::AmbiguousRows;
 use crate::store::upsert::repair::planning::plan::RepairPlanner;
 use crate::store::upsert::repair::planning::planned_repairs::PlannedRepairs;
@@ -25,21 +25,23 @@ impl RepairPlanner<'_> {
     /// Clears the key in rows that count as gone, where the key's own row is known. If nothing shows
     /// which of two rows is the key's own, the run stops.
     pub(super) fn clear_stray_keys(&self, out: &mut PlannedRepairs) {
-        let mut all = self.row_map.find_stray_keys();
-        for (key, left) in self.row_map.find_keys_of_missed_repairs(&out.without_row) {
+        let mut all = self.correspondence.find_stray_keys();
+        for (key, left) in self.correspondence.find_keys_of_missed_repairs(&out.without_row) {
             all.entry(key).or_default().extend(left);
         }
         for (key, left) in all {
-            let shown = self.row_map.find_unhit_rows(&key);
+            let shown = self.correspondence.find_unhit_rows(&key);
             let owner = out.owners.get(&key).copied();
             let planned = owner.flatten().filter(|row| shown.contains(row));
-            let mut certain = self.row_map.find_certain_rows(&key, &shown);
-            certain.extend(self.row_map.find_row_with_own_cells(&key, &left, &shown));
+            let mut certain = self.correspondence.find_certain_rows(&key, &shown);
+            certain.extend(self.correspondence.find_row_with_own_cells(&key, &left, &shown));
             let strays: Vec<u32> = shown
                 .iter()
                 .copied()
                 .filter(|row| {
-                    !certain.contains(row) && planned != Some(*row) && self.row_map.has_left_contents(&left, *row)
+                    !certain.contains(row)
+                        && planned != Some(*row)
+                        && self.correspondence.has_left_contents(&left, *row)
                 })
                 .collect();
             let Some(first) = strays.first().copied() else { continue };
@@ -52,7 +54,7 @@ impl RepairPlanner<'_> {
                 continue;
             }
             for row in strays {
-                out.clear(row, self.row_map.image.key);
+                out.clear(row, self.correspondence.image.key);
                 out.unrepaired.push(format!(
                     "row {} showed the key \"{key}\", which a write had put there by mistake; that cell is cleared, and the rest of the row is left as it is",
                     row + 1
@@ -116,7 +118,7 @@ impl Correspondence<'_> {
 
     /// The rows that show this key and are none of the hit rows that were found.
     fn find_unhit_rows(&self, key: &str) -> Vec<u32> {
-        let rows = self.by_key.get(key).into_iter().flatten().map(|row| convert_to_row_number(*row));
+        let rows = self.by_key.get(key).into_iter().flatten().map(|row| to_row_index(*row));
         rows.filter(|row| self.find_hit_at(*row).is_none()).collect()
     }
 

@@ -20,7 +20,8 @@ mod stray_keys;
 mod twins;
 
 const BASE: u32 = 100;
-static NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };
+static NO_ENTRIES: EnteredImages =
+    EnteredImages { pre_images: Vec::new(), post_images: Vec::new(), header: Vec::new() };
 
 fn tab(header: &[&str]) -> Tab {
     Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }

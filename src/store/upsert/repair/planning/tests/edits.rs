@@ -50,8 +50,8 @@ fn a_formula_that_a_repair_wrote_follows_columns_moved_meanwhile() {
     // Kept with four columns before it: G of the scratch row is column C of the tab, the one that was meant.
     let after = BASE + 2;
     let undo = EnteredImages {
-        before: rows(std::slice::from_ref(&expected)),
-        after: rows(&[json!(["k", format!("=\"x-\"&G{after}"), "note"])]),
+        pre_images: rows(std::slice::from_ref(&expected)),
+        post_images: rows(&[json!(["k", format!("=\"x-\"&G{after}"), "note"])]),
         header: Vec::new(),
     };
     let image = TabImage { entered: &entered, undo: &undo, ..present(&tab, &now) };
@@ -116,7 +116,7 @@ fn a_constant_typed_over_a_computed_cell_stays() {
     *fingerprint = RowFingerprint::new(&cells_of(&expected), |column| column == 1);
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 7, "note"])]);
-    let undo = EnteredImages { before: rows(&[json!(["k", "typed", "note"])]), ..EnteredImages::default() };
+    let undo = EnteredImages { pre_images: rows(&[json!(["k", "typed", "note"])]), ..EnteredImages::default() };
     let image = TabImage { undo: &undo, ..present(&tab, &now) };
     let repairs = planned_repairs(&finding, &image);
     assert_eq!(repairs[0].copies.iter().find(|copy| copy.to == 1), Some(&scratch(BASE, 1, 1)), "{repairs:?}");

@@ -226,7 +226,7 @@ fn a_row_created_anew_gets_the_cells_that_were_meant_for_it() {
     let planned = plan(&finding, &image);
     let new: Vec<_> = planned.repairs.iter().filter(|repair| repair.row.is_none()).collect();
     assert_eq!(new.len(), 1, "{planned:?}");
-    let meant = scratch(finding.undo_log.after_row(1), 1, 1);
+    let meant = scratch(finding.undo_log.post_image_row(1), 1, 1);
     assert!(new[0].copies.contains(&meant) && new[0].key() == Some("k"), "{planned:?}");
 }
 

@@ -42,7 +42,7 @@ fn a_row_expected_elsewhere_leaves_no_doubt_about_another() {
     let cleared = planned.repairs.iter().find(|repair| repair.row == Some(1)).expect("the hit row");
     assert_eq!(cleared.copies, [scratch(BASE, 0, 0), scratch(BASE, 1, 1)], "{planned:?}");
     let twin = planned.repairs.iter().find(|repair| repair.row == Some(3)).expect("the expected row");
-    assert!(twin.copies.contains(&scratch(finding.undo_log.after_row(1), 0, 0)), "{planned:?}");
+    assert!(twin.copies.contains(&scratch(finding.undo_log.post_image_row(1), 0, 0)), "{planned:?}");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn of_a_key_and_its_copy_the_one_that_is_left_is_the_keys() {
     let planned = plan(&finding, &present(&tab, &now));
     assert_eq!(planned.ambiguous, Vec::<String>::new());
     let left = planned.repairs.iter().find(|repair| repair.row == Some(2)).expect("k's row");
-    assert!(left.copies.contains(&scratch(finding.undo_log.after_row(0), 1, 1)), "{planned:?}");
+    assert!(left.copies.contains(&scratch(finding.undo_log.post_image_row(0), 1, 1)), "{planned:?}");
     assert!(planned.repairs.iter().all(|repair| repair.row != Some(3)), "{planned:?}");
 }
 
@@ -143,7 +143,7 @@ fn a_row_that_showed_another_key_is_not_one_without_a_key() {
     (finding.header, finding.undo_log.header) = (tab.header.clone(), tab.header.clone());
     let now = rows(&[json!(tab.header), json!(["z", 7]), json!(["k", 9, "same", 4, 5, 6])]);
     let planned = plan(&finding, &present(&tab, &now));
-    let after = finding.undo_log.after_row(0);
+    let after = finding.undo_log.post_image_row(0);
     let is_wrong = |repair: &RowRepair| repair.row == Some(2) && repair.copies.contains(&scratch(after, 1, 1));
     assert!(!planned.repairs.iter().any(is_wrong), "{planned:?}");
 }
