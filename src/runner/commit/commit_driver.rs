@@ -150,7 +150,7 @@ fn name_resolution(end: &CommitEnd) -> &'static str {
         CommitEnd::Reload => "another run committed; loaded again",
         CommitEnd::Refused(_) | CommitEnd::TooLarge => "refused",
         CommitEnd::Fenced => "another run has taken over",
-        CommitEnd::HeadMissing => "the head is missing",
+        CommitEnd::HeadMissing => "the state marker is missing",
         CommitEnd::NotExecuted => "not executed",
         CommitEnd::NoWorkingGuard => "this service does not guard commits",
         CommitEnd::NoResponse => "still unanswered",

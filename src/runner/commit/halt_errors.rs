@@ -69,7 +69,7 @@ pub(super) fn describe_take_over(schedule: Option<&ScheduleRecorder>, state: &St
 
 /// Returns the error for a deleted head.
 pub(super) fn describe_missing_head() -> RunError {
-    let why = "the head of the job's state is missing from the spreadsheet although its tabs exist; restore an earlier \
+    let why = "the job's state marker is missing from the spreadsheet although its tabs exist; restore an earlier \
                version from the file's version history, or see docs/runbook.md";
     RunError::Store(StoreError::Inconsistent { why: why.into() })
 }

@@ -26,7 +26,12 @@ fn find_next_definition(text: &str, from: usize) -> usize {
 
 /// Returns how a Python script is parsed.
 pub(crate) fn python_language() -> ScriptLanguage {
-    ScriptLanguage { grammar: tree_sitter_python::LANGUAGE.into(), name: "Python", part_end: find_next_definition }
+    ScriptLanguage {
+        grammar: tree_sitter_python::LANGUAGE.into(),
+        name: "Python",
+        part_end: find_next_definition,
+        make_parsable: |text| text.into(),
+    }
 }
 
 /// Checks a Python script.

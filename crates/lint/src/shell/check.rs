@@ -3,6 +3,7 @@
 use crate::results::collector::Findings;
 use crate::rules::rule::Habit;
 use crate::shell::commands::collect_facts;
+use crate::shell::wide_characters::replace_wide_characters;
 use crate::shell::{habits, network};
 use crate::syntax::parse::{ScriptLanguage, TOO_DEEP, parse};
 
@@ -13,6 +14,7 @@ pub(crate) fn check(findings: &mut Findings<'_>) {
         grammar: tree_sitter_bash::LANGUAGE.into(),
         name: "the shell",
         part_end: |text, _| text.len(),
+        make_parsable: replace_wide_characters,
     };
     let Some(tree) = parse(findings, &language) else { return };
     let Ok(facts) = collect_facts(&tree, &source.text) else {

@@ -1,5 +1,7 @@
 //! The syntax tree of a script, or a note in the report on why there is none.
 
+use std::borrow::Cow;
+
 use tree_sitter::{Language, Parser};
 
 use crate::results::collector::Findings;
@@ -26,6 +28,8 @@ pub(crate) struct ScriptLanguage {
     pub name: &'static str,
     /// Where a long script can be cut.
     pub part_end: PartEnd,
+    /// Returns the text as the parser can take it, with as many bytes.
+    pub make_parsable: fn(&str) -> Cow<'_, str>,
 }
 
 /// Parses the script.
@@ -35,7 +39,7 @@ pub(crate) fn parse(findings: &mut Findings<'_>, language: &ScriptLanguage) -> O
         findings.note(format!("can't be parsed: the grammar of {} does not fit", language.name));
         return None;
     }
-    let tree = parse_in_parts(&mut parser, language, &findings.source.text, PART_BYTES);
+    let tree = parse_in_parts(&mut parser, language, &(language.make_parsable)(&findings.source.text), PART_BYTES);
     if tree.is_none() {
         findings.note("can't be parsed");
     }
