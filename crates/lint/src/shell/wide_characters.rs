@@ -36,8 +36,8 @@ pub(super) fn replace_wide_characters(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the first character from this byte on that is not part of a range such as `1..9`, if it
-/// is beyond what the scanner can take.
+/// Skips a range such as `1..9` from this byte on. Returns the character behind it, with its place,
+/// if it is beyond what the scanner can take.
 fn find_wide_character(text: &str, from: usize) -> Option<(usize, char)> {
     let rest = text.get(from..)?;
     let after_first = rest.trim_start_matches(|c: char| c.is_ascii_digit());
