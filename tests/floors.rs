@@ -114,6 +114,8 @@ const GUARD_WORDS: &[&str] = &["namedrange", "statetabid", "statesheetid"];
 
 /// Lines of a file of tests or examples at most.
 const MAX_LINES: usize = 400;
+/// Most files beside each other in a folder.
+const MAX_FILES: usize = 15;
 
 type Files = BTreeMap<String, String>;
 
@@ -358,6 +360,29 @@ fn no_file_has_more_than_400_lines() {
     let files: Files = read_production_files().into_iter().chain(read_tests()).collect();
     let found: Vec<String> = files.iter().filter_map(|(path, text)| find_long_file(path, text)).collect();
     assert!(found.is_empty(), "{} files:\n{}", found.len(), found.join("\n"));
+}
+
+/// Returns a sentence about each folder with too many files beside each other.
+fn find_full_folders(files: &Files) -> Vec<String> {
+    let mut folders = BTreeMap::<&str, usize>::new();
+    for path in files.keys() {
+        *folders.entry(path.rsplit_once('/').map_or("", |(folder, _)| folder)).or_default() += 1;
+    }
+    let full = folders.into_iter().filter(|(_, count)| *count > MAX_FILES);
+    full.map(|(folder, count)| format!("{folder}: {count} files: make a folder of some, {MAX_FILES} at most")).collect()
+}
+
+#[test]
+fn no_folder_has_more_than_15_files() {
+    let found = find_full_folders(&read_production_files());
+    assert!(found.is_empty(), "{} folders:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn a_folder_above_the_limit_is_named() {
+    let make = |count: usize| (0..count).map(|at| (format!("a/{at}.rs"), String::new())).collect::<Files>();
+    assert!(find_full_folders(&make(MAX_FILES)).is_empty());
+    assert_eq!(find_full_folders(&make(MAX_FILES + 1)), ["a: 16 files: make a folder of some, 15 at most"]);
 }
 
 #[test]

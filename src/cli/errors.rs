@@ -268,11 +268,11 @@ mod tests {
     #[error("connection reset: {0}")]
     struct Inner(#[source] std::fmt::Error);
 
-    fn outer() -> Outer {
+    fn make_outer() -> Outer {
         Outer(Inner(std::fmt::Error))
     }
 
-    fn shown(error: &CliError, wants_json: bool, is_verbose: bool) -> String {
+    fn render_error(error: &CliError, wants_json: bool, is_verbose: bool) -> String {
         let (terminal, captured) = fixtures::make_pipes();
         error.report(&terminal, wants_json, is_verbose);
         assert_eq!(captured.captured_out(), "");
@@ -281,8 +281,8 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_and_one_line_of_help() {
-        let error = CliError::from_error(&outer(), Exit::Unavailable);
-        insta::assert_snapshot!(shown(&error, false, false), @r"
+        let error = CliError::from_error(&make_outer(), Exit::Unavailable);
+        insta::assert_snapshot!(render_error(&error, false, false), @r"
         error: failed to write to the sheet
          help: the next run continues where this one stopped
         ");
@@ -290,8 +290,8 @@ mod tests {
 
     #[test]
     fn verbose_errors_show_each_cause_once() {
-        let error = CliError::from_error(&outer(), Exit::Unavailable);
-        insta::assert_snapshot!(shown(&error, false, true), @r"
+        let error = CliError::from_error(&make_outer(), Exit::Unavailable);
+        insta::assert_snapshot!(render_error(&error, false, true), @r"
         error: failed to write to the sheet
           caused by: connection reset: an error occurred when formatting an argument
          help: the next run continues where this one stopped
@@ -302,12 +302,12 @@ mod tests {
     fn an_error_for_machines_has_code_hint_and_whether_to_try_again() {
         let error = CliError::new("another run holds the lease: 20180207-012613-00abc on box", Exit::TempFail)
             .with_help("wait until 01:31:13, or use --take-over if you know that it is dead");
-        insta::assert_snapshot!(shown(&error, true, false), @r#"{"error":{"code":"tempfail","message":"another run holds the lease: 20180207-012613-00abc on box","hint":"wait until 01:31:13, or use --take-over if you know that it is dead","retryable":true,"exit_code":75}}"#);
+        insta::assert_snapshot!(render_error(&error, true, false), @r#"{"error":{"code":"tempfail","message":"another run holds the lease: 20180207-012613-00abc on box","hint":"wait until 01:31:13, or use --take-over if you know that it is dead","retryable":true,"exit_code":75}}"#);
     }
 
     #[test]
     fn an_error_can_not_steer_the_terminal() {
-        let text = shown(&CliError::new("no column \u{1b}]0;x\u{7}", Exit::DataErr), false, false);
+        let text = render_error(&CliError::new("no column \u{1b}]0;x\u{7}", Exit::DataErr), false, false);
         assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
     }
 
@@ -328,13 +328,13 @@ mod tests {
             .with_label(LabeledSpan::new_with_span(Some("here".into()), (24, 4)));
         let file = JobFile { source_code: NamedSource::new("quakes.toml", text.into()), related: vec![problem] };
         let error = CliError::from_diagnostic(file, Exit::Config);
-        insta::assert_snapshot!(shown(&error, false, false), @r#"
+        insta::assert_snapshot!(render_error(&error, false, false), @r#"
         error: quakes.toml:3:1: unknown key `tabb`
           3 │ tabb = "Quakes"
             │ ^^^^ here
          help: did you mean `tab`?
         "#);
-        insta::assert_snapshot!(shown(&error, true, false), @r#"{"error":{"code":"config","message":"the job file has a mistake","hint":null,"retryable":false,"exit_code":78,"problems":[{"message":"unknown key `tabb`","file":"quakes.toml","line":3,"column":1,"hint":"did you mean `tab`?"}]}}"#);
+        insta::assert_snapshot!(render_error(&error, true, false), @r#"{"error":{"code":"config","message":"the job file has a mistake","hint":null,"retryable":false,"exit_code":78,"problems":[{"message":"unknown key `tabb`","file":"quakes.toml","line":3,"column":1,"hint":"did you mean `tab`?"}]}}"#);
     }
 
     #[test]

@@ -90,7 +90,7 @@ mod tests {
         }
     }
 
-    fn old(days: &[i64]) -> Vec<bool> {
+    fn find_old_rows(days: &[i64]) -> Vec<bool> {
         let rows: Vec<_> = days.iter().map(|day| row(*day)).collect();
         let aged = rows.iter().map(|row| AgedRow { row, is_old: false }).collect();
         let aged = mark_old(aged, Timestamp(NOW - 90 * DAY), Timestamp(NOW + DAY));
@@ -99,18 +99,18 @@ mod tests {
 
     #[test]
     fn rows_are_old_by_the_time_in_their_runs() {
-        assert_eq!(old(&[19_000, 19_900, 19_950, 20_000]), [true, true, false, false]);
+        assert_eq!(find_old_rows(&[19_000, 19_900, 19_950, 20_000]), [true, true, false, false]);
     }
 
     #[test]
     fn a_row_after_a_recent_one_is_recent_whatever_its_clock() {
-        assert_eq!(old(&[19_000, 19_990, 1, 20_000]), [true, false, false, false]);
+        assert_eq!(find_old_rows(&[19_000, 19_990, 1, 20_000]), [true, false, false, false]);
     }
 
     #[test]
     fn a_row_from_the_year_9999_is_old_where_a_later_one_is() {
         let far = 2_932_800;
-        assert_eq!(old(&[19_000, far, 19_100, 20_000]), [true, true, true, false]);
-        assert_eq!(old(&[19_000, far, 20_000]), [true, false, false]);
+        assert_eq!(find_old_rows(&[19_000, far, 19_100, 20_000]), [true, true, true, false]);
+        assert_eq!(find_old_rows(&[19_000, far, 20_000]), [true, false, false]);
     }
 }

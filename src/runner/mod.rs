@@ -15,7 +15,7 @@
 //! | Which status and message does an ended run get? | `run_end` |
 //! | How does a run load the job and build its context? | `startup` |
 //! | May a run start here and now? | `startup/preconditions` |
-//! | What does a run claim of its job's schedule, and which commit records it? | `schedule_claim`, `schedule_recorder` |
+//! | What does a run claim and record of its job's schedule, and when is the next one due? | `schedule/` |
 //! | What does a run record and report to people? | `alert_recorder` |
 //! | What configures a run, and what does it depend on? | `run_config` |
 //! | Does a run read the source, and which failures does it retry? | `run_scope` |
@@ -26,7 +26,6 @@
 //! | What does a commit carry, and how does it come to a known outcome? | `commit/` |
 //! | How does a run stop early? | `shutdown` |
 //! | How does a source ask whether the run holds the lease? | `lease_questions` |
-//! | When is the next run due? | `next_due` |
 //! | Which warnings have people heard of before? | `warning_memory` |
 //! | Which checks precede the first record? | `source_checks`; of a header row, `header_row` |
 //! | What would steps make of a record, and which columns would a first row have? | `first_row` |
@@ -37,8 +36,7 @@ pub mod startup;
 pub mod alert_recorder;
 pub mod run_config;
 pub mod run_scope;
-pub mod schedule_claim;
-pub mod schedule_recorder;
+pub mod schedule;
 pub mod input;
 pub mod records;
 pub mod steps;
@@ -46,7 +44,6 @@ pub mod queue;
 pub mod commit;
 pub mod shutdown;
 pub mod lease_questions;
-pub mod next_due;
 pub mod header_row;
 mod source_checks;
 pub mod warning_memory;

@@ -144,7 +144,7 @@ mod tests {
         }
     }
 
-    fn closed(cause: EndCause, run: Run) -> (RunStatus, String) {
+    fn close_run(cause: EndCause, run: Run) -> (RunStatus, String) {
         let end =
             RunEnd { finished: Timestamp(9), cause, repeated: Some("1 key twice".into()), next_due: NextDue::Never };
         let run = end.close(run);
@@ -168,25 +168,28 @@ mod tests {
     #[test]
     fn a_full_pass_joins_what_there_is_to_say() {
         let all = "2 failed; see Failures orders; 1 item made no row; 1 key twice; 4 rows were repaired";
-        assert_eq!(closed(full_pass(true, 1), run(2, "4 rows were repaired")), (RunStatus::Partial, all.into()));
+        assert_eq!(close_run(full_pass(true, 1), run(2, "4 rows were repaired")), (RunStatus::Partial, all.into()));
         let forced = "forgot keys for a forced run; 1 key twice";
-        assert_eq!(closed(full_pass(true, 0), run(0, "")), (RunStatus::Succeeded, forced.into()));
+        assert_eq!(close_run(full_pass(true, 0), run(0, "")), (RunStatus::Succeeded, forced.into()));
     }
 
     #[test]
     fn a_run_that_was_given_up_says_nothing_else() {
         let cause = EndCause::CannotContinue("the tab belongs to another job".into());
         let expected = (RunStatus::Failed, "the tab belongs to another job".into());
-        assert_eq!(closed(cause, run(2, "4 rows were repaired")), expected);
+        assert_eq!(close_run(cause, run(2, "4 rows were repaired")), expected);
     }
 
     #[test]
     fn a_stopped_run_names_what_stopped_it() {
         let deadline = "stopped at its deadline; the next run continues; 1 key twice";
-        assert_eq!(closed(EndCause::Stopped(StopReason::Deadline), run(2, "")), (RunStatus::TimedOut, deadline.into()));
+        assert_eq!(
+            close_run(EndCause::Stopped(StopReason::Deadline), run(2, "")),
+            (RunStatus::TimedOut, deadline.into())
+        );
         let signal = "stopped by SIGTERM; the next run continues; 1 key twice";
         assert_eq!(
-            closed(EndCause::Stopped(StopReason::Terminate), run(0, "")),
+            close_run(EndCause::Stopped(StopReason::Terminate), run(0, "")),
             (RunStatus::Interrupted, signal.into())
         );
     }

@@ -35,13 +35,13 @@ use crate::port::process::Processes;
 use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::AlertRecorder;
-use crate::runner::next_due::find_utc_offset;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::intake::Intake;
 use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
-use crate::runner::schedule_recorder::ScheduleRecorder;
+use crate::runner::schedule::next_due::find_utc_offset;
+use crate::runner::schedule::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::preconditions::{
     LeaseRequest, check_definition, check_job_location, check_key_column, check_lease, check_not_blocked, starts_afresh,
 };

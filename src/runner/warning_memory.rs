@@ -140,7 +140,7 @@ mod tests {
         events(Event::LastingAnomaly { message: message.to_owned(), is_known: false });
     }
 
-    fn taken(seen: &ReportedTexts) -> Vec<String> {
+    fn list_texts(seen: &ReportedTexts) -> Vec<String> {
         std::mem::take(&mut *seen.lock().expect("no test panics while it holds this"))
     }
 
@@ -148,19 +148,19 @@ mod tests {
     fn a_warning_is_new_in_the_first_run_and_known_in_the_next() {
         let (first, seen) = memory();
         warn(&first.make_event_sink(), "a");
-        assert_eq!(taken(&seen), [""; 0], "it waits for the state");
+        assert_eq!(list_texts(&seen), [""; 0], "it waits for the state");
         first.recall_reported(ReportedMessages::default(), true);
         (first.make_event_sink())(Event::Anomaly { message: "b".into() });
         first.add_shown("shown");
         warn(&first.make_event_sink(), "a");
         warn(&first.make_event_sink(), "shown");
-        assert_eq!(taken(&seen), ["a", "of this run: b"]);
+        assert_eq!(list_texts(&seen), ["a", "of this run: b"]);
         let (second, seen) = memory();
         warn(&second.make_event_sink(), "a");
         second.recall_reported(first.next_reported(None), true);
         warn(&second.make_event_sink(), "shown");
         warn(&second.make_event_sink(), "c");
-        assert_eq!(taken(&seen), ["known a", "known shown", "c"]);
+        assert_eq!(list_texts(&seen), ["known a", "known shown", "c"]);
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
         memory.forget_warning("a");
         assert!(!memory.next_reported(None).contains("a"));
         warn(&memory.make_event_sink(), "a");
-        assert_eq!(taken(&seen), ["a"]);
+        assert_eq!(list_texts(&seen), ["a"]);
     }
 
     #[test]
@@ -201,6 +201,6 @@ mod tests {
         warn(&memory.make_event_sink(), "a");
         memory.release();
         memory.release();
-        assert_eq!(taken(&seen), ["a"]);
+        assert_eq!(list_texts(&seen), ["a"]);
     }
 }

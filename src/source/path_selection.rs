@@ -234,24 +234,27 @@ mod tests {
 
     use super::*;
 
-    fn only(paths: &[&str]) -> RecordDepth {
+    fn select_paths(paths: &[&str]) -> RecordDepth {
         let paths: Vec<_> = paths.iter().map(|path| MemberPath::parse(path)).collect();
         RecordDepth::from_paths(&paths.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 
-    fn skimmed(text: &str, paths: &[&str]) -> Option<Value> {
-        only(paths).read(text).ok()
+    fn skim_value(text: &str, paths: &[&str]) -> Option<Value> {
+        select_paths(paths).read(text).ok()
     }
 
     #[test]
     fn only_what_the_paths_name_is_made() {
         let text = r#"{"x": [1, {"id": 2}], "id": "a", "p": {"u": 7, "id": 8, "deep": {"u": 1}}, "n": "id"}"#;
-        assert_eq!(skimmed(text, &[".id", ".p.u"]), Some(json!({"id": "a", "p": {"u": 7}})));
-        assert_eq!(skimmed(text, &[".p", ".p.u"]), Some(json!({"p": {"u": 7, "id": 8, "deep": {"u": 1}}})));
-        assert_eq!(skimmed(text, &[".n.x"]), Some(json!({"n": "id"})));
-        assert_eq!(skimmed("[1]", &[".id"]), Some(json!([1])));
-        assert_eq!(skimmed(r#"{"id": 1, "id": 2}"#, &[".id"]), Some(json!({"id": 2})));
-        assert!(matches!(only(&["."]), RecordDepth::Whole) && matches!(only(&[".a", ".b|x"]), RecordDepth::Whole));
+        assert_eq!(skim_value(text, &[".id", ".p.u"]), Some(json!({"id": "a", "p": {"u": 7}})));
+        assert_eq!(skim_value(text, &[".p", ".p.u"]), Some(json!({"p": {"u": 7, "id": 8, "deep": {"u": 1}}})));
+        assert_eq!(skim_value(text, &[".n.x"]), Some(json!({"n": "id"})));
+        assert_eq!(skim_value("[1]", &[".id"]), Some(json!([1])));
+        assert_eq!(skim_value(r#"{"id": 1, "id": 2}"#, &[".id"]), Some(json!({"id": 2})));
+        assert!(
+            matches!(select_paths(&["."]), RecordDepth::Whole)
+                && matches!(select_paths(&[".a", ".b|x"]), RecordDepth::Whole)
+        );
     }
 
     #[test]
@@ -263,7 +266,7 @@ mod tests {
             "{\"id\": 1} 2".to_owned(),
             "{\"id\": 1, \"x\": 01}".to_owned(),
         ] {
-            assert!(serde_json::from_str::<Value>(&text).is_err() && skimmed(&text, &[".id"]).is_none(), "{text}");
+            assert!(serde_json::from_str::<Value>(&text).is_err() && skim_value(&text, &[".id"]).is_none(), "{text}");
         }
     }
 
@@ -272,7 +275,7 @@ mod tests {
         fn a_text_skims_exactly_if_it_reads_and_to_the_same_members(text in "[\\[\\]{}\",:abu0-2\\\\ e.-]{0,24}", wrapped in any::<bool>()) {
             let text = if wrapped { format!("{{\"a\":{text},\"b\":{{\"a\":1}}}}") } else { text };
             let whole = serde_json::from_str::<Value>(&text).ok();
-            let skim = skimmed(&text, &[".a", ".b.a"]);
+            let skim = skim_value(&text, &[".a", ".b.a"]);
             prop_assert_eq!(whole.is_some(), skim.is_some(), "{}", text);
             for path in [".a", ".b.a"] {
                 let path = MemberPath::parse(path).expect("a path");

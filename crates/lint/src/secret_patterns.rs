@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     /// Joined here, so that no scanner takes this file for a leak.
-    fn joined(parts: &[&str]) -> String {
+    fn join_parts(parts: &[&str]) -> String {
         parts.concat()
     }
 
@@ -216,13 +216,13 @@ mod tests {
 
     #[test]
     fn keys_are_found_by_their_form_and_examples_are_not() {
-        let github = joined(&["gh", "p_", "Zk3Rt9Lm2Qw7Xc5Vb1Np8Yh4Jd6Fg0Sa2Kq9"]);
+        let github = join_parts(&["gh", "p_", "Zk3Rt9Lm2Qw7Xc5Vb1Np8Yh4Jd6Fg0Sa2Kq9"]);
         let text = format!("a = '{github}'\nb = 'postgres://me:s3cr3tpw@db.internal/x'\nc = 'ghp_short'");
         let found: Vec<_> = find_secrets(&text).into_iter().map(|(_, what)| what).collect();
         assert_eq!(found, ["a GitHub token", "a password in an address"]);
-        let example = joined(&["AKIA", "IOSFODNN7EXAMPLE"]);
+        let example = join_parts(&["AKIA", "IOSFODNN7EXAMPLE"]);
         assert!(find_secrets(&example).is_empty());
-        let hook = joined(&["https://hooks.sl", "ack.com/services/T024BE7LD/B024BE7LE/Zk3Rt9Lm2Qw7Xc5Vb1Np8Yh4"]);
+        let hook = join_parts(&["https://hooks.sl", "ack.com/services/T024BE7LD/B024BE7LE/Zk3Rt9Lm2Qw7Xc5Vb1Np8Yh4"]);
         assert_eq!(find_webhooks(&hook).len(), 1);
     }
 

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     /// Sends a run, and returns the lines of all packets, which are not longer than a frame.
-    fn sent(dialect: StatsdDialect) -> Vec<String> {
+    fn receive_packets(dialect: StatsdDialect) -> Vec<String> {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
         let address = socket.local_addr().expect("an address").to_string();
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn plain_statsd_has_the_job_in_the_name() {
-        let lines = sent(StatsdDialect::Plain);
+        let lines = receive_packets(StatsdDialect::Plain);
         for line in [
             "sheetkeep.my_job.retries.step:5|c",
             "sheetkeep.my_job.items_processed.new:2|c",
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn dogstatsd_has_the_job_in_a_tag() {
-        let lines = sent(StatsdDialect::DogStatsd);
+        let lines = receive_packets(StatsdDialect::DogStatsd);
         for line in [
             "sheetkeep.retries:5|c|#job_name:my job,reason:step",
             "sheetkeep.run_last_status:1|g|#job_name:my job,status:partial",

@@ -163,7 +163,7 @@ mod tests {
 
     const DAY: f64 = 1.0;
 
-    fn added(rows: &[(&str, &str, f64, &str, &str)]) -> LatestRuns {
+    fn add_runs(rows: &[(&str, &str, f64, &str, &str)]) -> LatestRuns {
         let mut runs = LatestRuns::new("orders", None);
         for (at, (id, job, started, status, trigger)) in (2..).zip(rows) {
             let row = json!({"run": id, "job": job, "trigger": trigger, "started": started,
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn rows_count_in_any_order_and_other_jobs_do_not() {
-        let runs = added(&[
+        let runs = add_runs(&[
             ("r3", "orders", 46_000.0 + 2.0 * DAY, "failed", "cli"),
             ("r9", "others", 46_000.0 + 9.0 * DAY, "succeeded", "cli"),
             ("r1", "orders", 46_000.0, "succeeded", "cli"),
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn maintenance_and_unknown_statuses_are_no_runs() {
-        let runs = added(&[
+        let runs = add_runs(&[
             ("r1", "orders", 46_000.0, "succeeded", "prune"),
             ("r2", "orders", 46_001.0, "skipped", "schedule"),
             ("r3", "orders", 46_002.0, "missed", "schedule"),
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_backfill_is_not_the_last_success() {
-        let runs = added(&[
+        let runs = add_runs(&[
             ("r1", "orders", 46_000.0, "succeeded", "schedule"),
             ("r2", "orders", 46_001.0, "succeeded", "backfill"),
         ]);
@@ -213,8 +213,8 @@ mod tests {
     fn a_run_that_ended_while_it_was_read_is_not_unfinished() {
         let at = Timestamp::from_serial(46_000.0);
         let unfinished = || Some(("r1".to_owned(), UnfinishedRun { started_at: at, lease_until: at.add_ms(1) }));
-        assert!(added(&[]).into_summary(unfinished()).unfinished.is_some());
-        let ended = added(&[("r1", "orders", 46_000.0, "succeeded", "cli")]);
+        assert!(add_runs(&[]).into_summary(unfinished()).unfinished.is_some());
+        let ended = add_runs(&[("r1", "orders", 46_000.0, "succeeded", "cli")]);
         assert!(ended.into_summary(unfinished()).unfinished.is_none());
     }
 

@@ -293,7 +293,7 @@ mod tests {
         Arc::new(LogStyle { format, ..LogStyle::default() })
     }
 
-    fn logged(settings: &LogSettings, caps: &[&str], speak: impl FnOnce()) -> String {
+    fn capture_logs(settings: &LogSettings, caps: &[&str], speak: impl FnOnce()) -> String {
         let (terminal, captured) = Terminal::new_captured(PLAIN, PLAIN);
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_517_966_773_840)));
         with_default(make_subscriber(&terminal, &clock, settings, caps).expect("valid settings"), speak);
@@ -304,7 +304,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_json_line_has_the_fields_that_log_services_read() {
         let settings = LogSettings { style: style(LogFormat::Json), verbose: 1, ..LogSettings::default() };
-        let text = logged(&settings, &[], || {
+        let text = capture_logs(&settings, &[], || {
             let span = tracing::info_span!("run", job = "quakes", run_id = "20180207-012613-00abc");
             let _in = span.enter();
             tracing::info!(rows = 1_707, took = 1.5, "commit \"3\" is on the sheet");
@@ -323,7 +323,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_text_line_says_the_same_to_people() {
         let settings = LogSettings { verbose: 1, ..LogSettings::default() };
-        let text = logged(&settings, &[], || {
+        let text = capture_logs(&settings, &[], || {
             tracing::warn!(event = "sheet.anomaly", job = "quakes", "the tab has two headers");
         });
         insta::assert_snapshot!(text, @"2018-02-07T01:26:13.840Z  WARN sheetkeep::cli::streams::logs::tests: the tab has two headers job=\"quakes\"");
@@ -332,7 +332,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nothing_a_user_says_raises_a_package_above_its_cap() {
         let settings = LogSettings { directives: Some("trace,secretive=trace".into()), ..LogSettings::default() };
-        let text = logged(&settings, &["secretive=warn"], || {
+        let text = capture_logs(&settings, &["secretive=warn"], || {
             tracing::debug!(target: "secretive::token", "a token");
             tracing::trace!(target: "secretive", "a token");
             tracing::warn!(target: "secretive::token", "a warning");
@@ -357,7 +357,7 @@ mod tests {
                 directives: directives.map(Into::into),
                 ..LogSettings::default()
             };
-            logged(&settings, &[], speak).lines().count()
+            capture_logs(&settings, &[], speak).lines().count()
         };
         assert_eq!(
             [heard(true, 0, None), heard(false, 0, None), heard(false, 1, None), heard(false, 2, None)],

@@ -330,27 +330,27 @@ mod tests {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "it is compared with what a reader returns")]
-    fn named(run: &str) -> Result<(String, Option<String>), String> {
+    fn name_artifact(run: &str) -> Result<(String, Option<String>), String> {
         Ok((run.to_owned(), Some(format!("d/{run}"))))
     }
 
     #[test]
     fn a_run_is_named_by_its_date_unless_the_day_has_several() {
         let now = "2026-11-29T12:00:00Z";
-        assert_eq!(run_at("", now, &[]), named("2026-11-29"));
-        assert_eq!(run_at("0 9 * * *", now, &[]), named("2026-11-29"));
-        assert_eq!(run_at("0 9 * * *", now, &[(LOGICAL_DATE, "2026-11-02")]), named("2026-11-02"));
-        assert_eq!(run_at("0 9,15 * * *", now, &[]), named("2026-11-29T09:00+01:00"));
-        assert_eq!(run_at("0 9,15 * * *", "2026-11-29T03:00:00Z", &[]), named("2026-11-28T15:00+01:00"));
+        assert_eq!(run_at("", now, &[]), name_artifact("2026-11-29"));
+        assert_eq!(run_at("0 9 * * *", now, &[]), name_artifact("2026-11-29"));
+        assert_eq!(run_at("0 9 * * *", now, &[(LOGICAL_DATE, "2026-11-02")]), name_artifact("2026-11-02"));
+        assert_eq!(run_at("0 9,15 * * *", now, &[]), name_artifact("2026-11-29T09:00+01:00"));
+        assert_eq!(run_at("0 9,15 * * *", "2026-11-29T03:00:00Z", &[]), name_artifact("2026-11-28T15:00+01:00"));
         let earlier = [(SCHEDULED_FOR, "2026-11-02T08:00:00Z")];
-        assert_eq!(run_at("0 9,15 * * *", now, &earlier), named("2026-11-02T09:00+01:00"));
+        assert_eq!(run_at("0 9,15 * * *", now, &earlier), name_artifact("2026-11-02T09:00+01:00"));
     }
 
     #[test]
     fn a_repeated_hour_has_two_runs() {
         let at = |now| run_at("30 * * * *", now, &[]);
-        assert_eq!(at("2026-10-25T00:40:00Z"), named("2026-10-25T02:30+02:00"));
-        assert_eq!(at("2026-10-25T01:40:00Z"), named("2026-10-25T02:30+01:00"));
+        assert_eq!(at("2026-10-25T00:40:00Z"), name_artifact("2026-10-25T02:30+02:00"));
+        assert_eq!(at("2026-10-25T01:40:00Z"), name_artifact("2026-10-25T02:30+01:00"));
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
 use crate::runner::run_end::RunEnd;
-use crate::runner::schedule_recorder::ScheduleRecorder;
+use crate::runner::schedule::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::preconditions::LeaseRequest;
 use crate::runner::startup::{RunContext, ServiceClock};
 use crate::runner::warning_memory::WarningMemory;

@@ -10,7 +10,7 @@ use crate::ledger::state::snapshot::State;
 use crate::port::store::{Store, StoreError};
 use crate::runner::commit::commit_driver::LastError;
 use crate::runner::run_config::RunError;
-use crate::runner::schedule_recorder::ScheduleRecorder;
+use crate::runner::schedule::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::preconditions::check_not_blocked;
 
 /// Returns the error of a commit that ended with this halt.

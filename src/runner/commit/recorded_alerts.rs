@@ -9,7 +9,7 @@ use crate::ledger::state::snapshot::State;
 use crate::runner::alert_recorder::RecordedRuns;
 use crate::runner::commit::committer::Committer;
 use crate::runner::run_config::RunError;
-use crate::runner::schedule_recorder::ScheduleRecorder;
+use crate::runner::schedule::schedule_recorder::ScheduleRecorder;
 
 impl Committer {
     /// Takes the alerts as they are after the next commit into its state. `ended` is the run by the

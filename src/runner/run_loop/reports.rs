@@ -9,12 +9,12 @@ use crate::ledger::runs::end_state::NextDue;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineError;
-use crate::runner::next_due::{OccurrenceRun, find_next_due};
 use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
 use crate::runner::run_loop::RunLoop;
 use crate::runner::run_scope::RunScope;
+use crate::runner::schedule::next_due::{OccurrenceRun, find_next_due};
 use crate::schedule::cadence::find_outgrown_interval;
 
 /// The trigger in Runs of runs that fill in past dates.

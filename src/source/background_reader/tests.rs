@@ -25,16 +25,16 @@ impl Records for EachByte {
 }
 
 async fn read(text: &'static [u8], size: Option<u64>) -> (String, bool) {
-    let mut reading = of(text, size);
+    let mut reading = make_reader(text, size);
     assert_eq!(reading.is_rereadable(), size.is_some());
-    all(&mut reading).await
+    read_all(&mut reading).await
 }
 
-fn of(text: &'static [u8], size: Option<u64>) -> BackgroundReader {
+fn make_reader(text: &'static [u8], size: Option<u64>) -> BackgroundReader {
     BackgroundReader::new(OpenInput::from_csv_bytes(text, size), |_, reader, _| Box::new(EachByte(reader, 0)))
 }
 
-async fn all(reading: &mut BackgroundReader) -> (String, bool) {
+async fn read_all(reading: &mut BackgroundReader) -> (String, bool) {
     let mut seen = String::new();
     loop {
         match reading.next().await {
@@ -71,11 +71,11 @@ async fn more_records_than_the_channel_holds_arrive_in_order() {
 async fn what_comes_once_only_can_be_read_twice_to_the_letter() {
     static MANY: [u8; 1_000] = [b'a'; 1_000];
     for text in [&b"\xEF\xBB\xBFabc"[..], b"ab!cd", b"", &MANY] {
-        let mut reading = of(text, None).read_twice(RecordDepth::Whole);
-        let first = all(&mut reading).await;
+        let mut reading = make_reader(text, None).read_twice(RecordDepth::Whole);
+        let first = read_all(&mut reading).await;
         reading.rewind().expect("it was kept");
         assert!(!reading.is_rereadable(), "a later run can't read it");
-        assert_eq!(all(&mut reading).await, first);
+        assert_eq!(read_all(&mut reading).await, first);
     }
 }
 
@@ -87,11 +87,11 @@ async fn a_replaced_file_is_read_to_its_end_twice() {
     let opened = Input::File(path.clone()).open(ContentKind::Csv, TextEncoding::Auto).expect("the file opens");
     let mut reading =
         BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).read_twice(RecordDepth::Whole);
-    assert_eq!(all(&mut reading).await.0, "abc");
+    assert_eq!(read_all(&mut reading).await.0, "abc");
     std::fs::write(&other, "xyz").expect("a file");
     std::fs::rename(&other, &path).expect("it takes its place");
     reading.rewind().expect("it is still open");
-    assert_eq!((all(&mut reading).await.0.as_str(), reading.progress()), ("abc", Some((6, 6))));
+    assert_eq!((read_all(&mut reading).await.0.as_str(), reading.progress()), ("abc", Some((6, 6))));
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn progress_counts_records_and_not_what_was_read_in_advance() {
     static MANY: [u8; 5_000] = [b'a'; 5_000];
     for size in [600_u64, 5_000] {
         let text = &MANY[..usize::try_from(size).expect("a small number")];
-        let mut reading = of(text, Some(size));
+        let mut reading = make_reader(text, Some(size));
         assert_eq!(reading.progress(), Some((0, size)));
         let mut shown = Vec::new();
         for _ in 0..size {

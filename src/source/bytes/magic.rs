@@ -122,7 +122,7 @@ mod tests {
     use super::*;
     use crate::source::bytes::unexpected_text::recognize_text;
 
-    fn seen(head: &[u8], kind: ContentKind) -> String {
+    fn recognize(head: &[u8], kind: ContentKind) -> String {
         let seen = recognize_bytes(head, kind, TextEncoding::Auto).or_else(|| recognize_text(head, kind, true));
         seen.map(|seen| seen.what).unwrap_or_default()
     }
@@ -150,7 +150,7 @@ mod tests {
         ];
         for (head, what) in inputs {
             for kind in [ContentKind::Csv, ContentKind::Json, ContentKind::Jsonl] {
-                assert_eq!(seen(head, kind), what, "{kind:?}");
+                assert_eq!(recognize(head, kind), what, "{kind:?}");
             }
         }
     }
@@ -169,32 +169,35 @@ mod tests {
             b"",
         ];
         for head in csv {
-            assert_eq!(seen(head, ContentKind::Csv), "", "{}", String::from_utf8_lossy(head));
+            assert_eq!(recognize(head, ContentKind::Csv), "", "{}", String::from_utf8_lossy(head));
         }
         for head in [&b"{\"id\":1}"[..], b" [1]", b"[\"<html>\"]", b"null", b"12", b"NaN", b""] {
-            assert_eq!(seen(head, ContentKind::Json), "", "{}", String::from_utf8_lossy(head));
-            assert_eq!(seen(head, ContentKind::Jsonl), "", "{}", String::from_utf8_lossy(head));
+            assert_eq!(recognize(head, ContentKind::Json), "", "{}", String::from_utf8_lossy(head));
+            assert_eq!(recognize(head, ContentKind::Jsonl), "", "{}", String::from_utf8_lossy(head));
         }
-        assert_eq!(seen(b"# a comment\n{\"id\":1}\n", ContentKind::Jsonl), "");
-        assert_eq!(seen(b"oops\n{\"id\":1", ContentKind::Jsonl), "");
+        assert_eq!(recognize(b"# a comment\n{\"id\":1}\n", ContentKind::Jsonl), "");
+        assert_eq!(recognize(b"oops\n{\"id\":1", ContentKind::Jsonl), "");
     }
 
     #[test]
     fn text_in_place_of_json_and_json_in_place_of_csv_is_named() {
         assert_eq!(
-            seen(b"{\"error\":\"rate limit\"}", ContentKind::Csv),
+            recognize(b"{\"error\":\"rate limit\"}", ContentKind::Csv),
             "a JSON error document: {\"error\":\"rate limit\"}"
         );
-        assert_eq!(seen(b"[{\"id\":1}]", ContentKind::Csv), "JSON, not CSV");
+        assert_eq!(recognize(b"[{\"id\":1}]", ContentKind::Csv), "JSON, not CSV");
         for kind in [ContentKind::Json, ContentKind::Jsonl] {
-            assert_eq!(seen(b"Service unavailable\n", kind), "one line of text, not JSON: \"Service unavailable\"");
-            assert_eq!(seen(b"not found", kind), "one line of text, not JSON: \"not found\"");
-            assert_eq!(seen(b"id,name\n1,a\n", kind), "CSV, it seems, not JSON: \"id,name\"");
+            assert_eq!(
+                recognize(b"Service unavailable\n", kind),
+                "one line of text, not JSON: \"Service unavailable\""
+            );
+            assert_eq!(recognize(b"not found", kind), "one line of text, not JSON: \"not found\"");
+            assert_eq!(recognize(b"id,name\n1,a\n", kind), "CSV, it seems, not JSON: \"id,name\"");
         }
         let pretty = b"{\n  \"error\": \"no\"\n}\n";
-        assert_eq!(seen(pretty, ContentKind::Jsonl), "a JSON error document: {\"error\":\"no\"}");
+        assert_eq!(recognize(pretty, ContentKind::Jsonl), "a JSON error document: {\"error\":\"no\"}");
         assert_eq!(
-            seen(b"[\n {\"id\":1},\n", ContentKind::Jsonl),
+            recognize(b"[\n {\"id\":1},\n", ContentKind::Jsonl),
             "one JSON document over several lines, not JSON lines"
         );
     }

@@ -264,7 +264,7 @@ mod tests {
         assert!((1..=2 * (MAX_SAMPLE_BYTES >> 13)).contains(&passes), "{passes}");
     }
 
-    fn chosen(text: &str, delimiter: Delimiter) -> Result<(char, usize), String> {
+    fn choose_delimiter(text: &str, delimiter: Delimiter) -> Result<(char, usize), String> {
         let once = |size| match choose(&mut DrippingReader(text.as_bytes(), size), delimiter) {
             Ok(found) => Ok((char::from(found.delimiter), found.skipped)),
             Err(DelimiterError::Unclear { why, advice }) => Err(format!("{why}; {advice}")),
@@ -292,17 +292,17 @@ mod tests {
             ("id;name, first;age\n1;Bo;7\n2;Li;8\n", ';'),
             ("id,price;EUR\n1,2\n", ','),
         ] {
-            assert_eq!(chosen(text, Delimiter::Auto), Ok((delimiter, 0)), "{text:?}");
+            assert_eq!(choose_delimiter(text, Delimiter::Auto), Ok((delimiter, 0)), "{text:?}");
         }
     }
 
     #[test]
     fn a_text_that_two_delimiters_fit_is_an_error_that_names_both() {
         let text = "id;a,b\n1;x,y\n2;v,w\n";
-        let why = chosen(text, Delimiter::Auto).expect_err("it is ambiguous");
+        let why = choose_delimiter(text, Delimiter::Auto).expect_err("it is ambiguous");
         assert!(why.starts_with("\",\" and \";\" may separate the fields of this file"), "{why}");
         assert!(why.ends_with("write delimiter = \",\" or delimiter = \";\" below [source]"), "{why}");
-        assert_eq!(chosen(text, Delimiter::Unset), Ok((',', 0)));
+        assert_eq!(choose_delimiter(text, Delimiter::Unset), Ok((',', 0)));
     }
 
     #[test]
@@ -313,13 +313,13 @@ mod tests {
             ("SEP=\t\nid\tb\n", '\t', 6),
             ("sep=|", '|', 5),
         ] {
-            assert_eq!(chosen(text, Delimiter::Unset), Ok((delimiter, skipped)), "{text:?}");
+            assert_eq!(choose_delimiter(text, Delimiter::Unset), Ok((delimiter, skipped)), "{text:?}");
         }
-        assert_eq!(chosen("sep=;\nid\n", Delimiter::Byte(b';')), Ok((';', 6)));
-        let why = chosen("sep=;\nid\n", Delimiter::Byte(b',')).expect_err("they differ");
+        assert_eq!(choose_delimiter("sep=;\nid\n", Delimiter::Byte(b';')), Ok((';', 6)));
+        let why = choose_delimiter("sep=;\nid\n", Delimiter::Byte(b',')).expect_err("they differ");
         assert!(why.contains("\";\" separates the fields, and delimiter = \",\" is set"), "{why}");
         for text in ["sep=ab;c\n1;2\n", "separator;b\n", "sep;b\n"] {
-            assert_eq!(chosen(text, Delimiter::Auto), Ok((';', 0)), "{text:?}");
+            assert_eq!(choose_delimiter(text, Delimiter::Auto), Ok((';', 0)), "{text:?}");
         }
     }
 

@@ -26,7 +26,7 @@ fn series(input: &Input) -> FileSeries {
 }
 
 /// Returns each record's file, line and key, and the error's text.
-async fn all(source: &mut FileSeries) -> (Vec<String>, Option<String>) {
+async fn read_all(source: &mut FileSeries) -> (Vec<String>, Option<String>) {
     let mut seen = Vec::new();
     loop {
         match source.next().await {
@@ -51,12 +51,12 @@ async fn files_are_read_in_the_order_of_their_names() {
     let first = source.header_row().await.expect("a header");
     assert_eq!(first.fields, ["x", "id"]);
     let expected = ["a.csv:2 1", "a.csv:3 2", "b.csv:2 3"].map(str::to_owned).to_vec();
-    assert_eq!(all(&mut source).await, (expected.clone(), None));
+    assert_eq!(read_all(&mut source).await, (expected.clone(), None));
     // A new file belongs to the next run.
     fs::write(folder.path().join("aa.csv"), "id,x\n7,7\n").expect("a file");
     fs::remove_file(folder.path().join("b.csv")).expect("it is there");
     source.rewind().expect("all are files");
-    assert_eq!(all(&mut source).await, (expected, None));
+    assert_eq!(read_all(&mut source).await, (expected, None));
     let (read, size) = source.progress().expect("files have sizes");
     assert_eq!(read, size);
     assert!(source.is_rereadable());
@@ -66,12 +66,12 @@ async fn files_are_read_in_the_order_of_their_names() {
 async fn a_file_that_lacks_a_field_of_the_first_ends_the_source() {
     let folder = folder(&[("a.csv", b"id,x\n1,1\n"), ("b.csv", b"id,y\n2,2\n")]);
     let mut source = series(&input(&folder, "?.csv"));
-    let (seen, error) = all(&mut source).await;
+    let (seen, error) = read_all(&mut source).await;
     let error = error.expect("an error");
     assert_eq!(seen, ["a.csv:2 1"]);
     assert!(error.contains("b.csv:1 (header row): it has no field \"x\", which the first file has"), "{error}");
     source.rewind().expect("all are files");
-    assert_eq!(all(&mut source).await.0, ["a.csv:2 1"]);
+    assert_eq!(read_all(&mut source).await.0, ["a.csv:2 1"]);
 }
 
 #[tokio::test]
@@ -82,11 +82,11 @@ async fn each_file_has_its_own_encoding_and_packing() {
     let gzipped = packer.finish().expect("memory");
     let folder = folder(&[("a.csv", b"id\nGr\xfc\xdfe\n"), ("b.csv", "id\nüö\n".as_bytes()), ("c.csv", &gzipped)]);
     let mut source = series(&input(&folder, "*.csv"));
-    let (seen, error) = all(&mut source).await;
+    let (seen, error) = read_all(&mut source).await;
     assert_eq!((seen, error), (["a.csv:2 Grüße", "b.csv:2 üö", "c.csv:2 Grüße"].map(str::to_owned).to_vec(), None));
     assert!(source.take_notes()[0].contains("a.csv: the text is not UTF-8 and is read as windows-1252"));
     fs::write(folder.path().join("c.csv"), &gzipped[..gzipped.len() - 9]).expect("a file");
-    let (seen, error) = all(&mut series(&input(&folder, "c*"))).await;
+    let (seen, error) = read_all(&mut series(&input(&folder, "c*"))).await;
     let error = error.expect("it is cut off");
     assert_eq!(seen, ["c.csv:2 Grüße"]);
     assert!(error.contains("c.csv: the gzip data ends before it is complete"), "{error}");

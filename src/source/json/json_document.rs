@@ -235,15 +235,15 @@ mod tests {
         file
     }
 
-    fn identity() -> ExtractFn {
+    fn make_identity() -> ExtractFn {
         Arc::new(|value, _| Ok(vec![value]))
     }
 
     async fn read(text: &[u8], items: &str) -> (Vec<Record>, Option<String>) {
         let file = file(text);
         let input = Input::File(file.path().to_owned());
-        let mut source =
-            open(&input, RecordChoice::from_expression(items, identity), TextEncoding::Auto).expect("the file opens");
+        let mut source = open(&input, RecordChoice::from_expression(items, make_identity), TextEncoding::Auto)
+            .expect("the file opens");
         let mut records = Vec::new();
         loop {
             match source.next().await {
@@ -312,8 +312,8 @@ mod tests {
         let items: Vec<Value> = (0..1_000).map(|n| json!({"id": n})).collect();
         let file = file(json!(items).to_string().as_bytes());
         let input = Input::File(file.path().to_owned());
-        let mut source =
-            open(&input, RecordChoice::from_expression(".[]", identity), TextEncoding::Auto).expect("the file opens");
+        let mut source = open(&input, RecordChoice::from_expression(".[]", make_identity), TextEncoding::Auto)
+            .expect("the file opens");
         assert!(source.is_rereadable());
         let mut n = 0;
         while let Some(record) = source.next().await.expect("a whole feed") {
@@ -330,13 +330,13 @@ mod tests {
     fn a_file_that_is_not_there_is_missing_and_a_folder_is_no_file() {
         let missing = open(
             &Input::File("no/such/file.json".into()),
-            RecordChoice::from_expression(".[]", identity),
+            RecordChoice::from_expression(".[]", make_identity),
             TextEncoding::Auto,
         )
         .map(|_| ());
         assert!(matches!(missing, Err(SourceError::Missing { .. })));
         let folder =
-            open(&Input::File("src".into()), RecordChoice::from_expression(".[]", identity), TextEncoding::Auto)
+            open(&Input::File("src".into()), RecordChoice::from_expression(".[]", make_identity), TextEncoding::Auto)
                 .map(|_| ());
         let Err(SourceError::OtherFormat { seen, advice, .. }) = folder else { panic!("a folder is not a source") };
         assert_eq!(

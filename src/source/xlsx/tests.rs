@@ -89,7 +89,7 @@ fn read(bytes: Vec<u8>, sheet: Option<&str>, header_row: Option<u32>) -> SheetRe
     }
 }
 
-fn people() -> String {
+fn make_people_sheet() -> String {
     [
         row(1, &[text("A1", "id"), text("B1", " name "), text("C1", "amount"), text("D1", "day")]),
         row(2, &[number("A2", 0, "7"), text("B2", "Grüße"), number("C2", 0, "0.1"), number("D2", 1, "46387")]),
@@ -100,7 +100,7 @@ fn people() -> String {
 
 #[test]
 fn a_row_is_a_record_of_values_with_its_own_number() {
-    let (records, error, notes) = read(workbook(&[("Orders", &people(), "")]), None, None);
+    let (records, error, notes) = read(workbook(&[("Orders", &make_people_sheet(), "")]), None, None);
     assert_eq!((error, notes), (None, vec![]));
     assert_eq!(
         records,
@@ -225,7 +225,7 @@ fn a_formula_that_was_never_calculated_fails_its_record() {
 
 #[test]
 fn a_sheet_is_chosen_by_name_and_several_need_one() {
-    let two = || workbook(&[("Info", &row(1, &[text("A1", "x")]), ""), ("Orders", &people(), "")]);
+    let two = || workbook(&[("Info", &row(1, &[text("A1", "x")]), ""), ("Orders", &make_people_sheet(), "")]);
     let why = read(two(), None, None).1.expect("it is ambiguous");
     assert_eq!(
         why,
@@ -255,7 +255,7 @@ fn rows_above_the_header_row_are_left_out() {
 #[test]
 fn merged_cells_are_reported() {
     let merged = r#"<mergeCells count="1"><mergeCell ref="B2:B4"/></mergeCells>"#;
-    let (_, error, notes) = read(workbook(&[("S", &people(), merged)]), None, None);
+    let (_, error, notes) = read(workbook(&[("S", &make_people_sheet(), merged)]), None, None);
     assert_eq!(error, None);
     assert!(notes[0].contains("cells are merged, such as B2:B4"), "{notes:?}");
 }
@@ -280,7 +280,7 @@ fn a_workbook_that_unpacks_beyond_the_limit_is_refused() {
 
 #[test]
 fn a_damaged_workbook_is_an_error_and_no_panic() {
-    let whole = workbook(&[("S", &people(), "")]);
+    let whole = workbook(&[("S", &make_people_sheet(), "")]);
     for length in (0..whole.len()).step_by(37) {
         assert!(read(whole[..length].to_vec(), None, None).1.is_some());
     }

@@ -184,7 +184,7 @@ mod tests {
         Program::compile(expression).expect("a valid expression").run(input)
     }
 
-    fn refused(expression: &str) -> SyntaxError {
+    fn expect_refused(expression: &str) -> SyntaxError {
         Program::compile(expression).expect_err("no valid expression")
     }
 
@@ -217,10 +217,10 @@ mod tests {
             ("$x", 0..2, "there is no variable `$x`"),
             (".a § 1", 3..5, "expected token"),
         ] {
-            let error = refused(expression);
+            let error = expect_refused(expression);
             assert_eq!((error.at.clone(), error.message.as_str()), (at, message), "{expression}");
         }
-        assert_eq!(refused(".a |\n  foo").format_caret(".a |\n  foo"), "  foo\n  ^ there is no filter `foo/0`");
+        assert_eq!(expect_refused(".a |\n  foo").format_caret(".a |\n  foo"), "  foo\n  ^ there is no filter `foo/0`");
     }
 
     #[test]
@@ -228,8 +228,8 @@ mod tests {
         for barred in ["env", "$ENV", "now", "input", "inputs", "halt", "halt_error", "debug", "stderr", "localtime"] {
             assert!(Program::compile(barred).is_err(), "{barred}");
         }
-        assert!(refused("env").message.contains("sees its record and nothing else"));
-        assert!(refused("import \"a\" as a; a::f").message.contains("can't be loaded"));
+        assert!(expect_refused("env").message.contains("sees its record and nothing else"));
+        assert!(expect_refused("import \"a\" as a; a::f").message.contains("can't be loaded"));
         assert!(Program::compile("$__loc__").is_err());
         assert!(Program::compile("input_filename").is_err());
     }

@@ -52,7 +52,7 @@ fn find_part_at<'e>(expression: &'e str, error: &Range<usize>) -> Option<&'e str
 mod tests {
     use super::*;
 
-    fn suggested(expression: &str) -> Option<String> {
+    fn suggest(expression: &str) -> Option<String> {
         let error = Program::compile(expression).err()?;
         suggest_path(expression, &error.at)
     }
@@ -70,10 +70,10 @@ mod tests {
             (".1st", ".\"1st\""),
             ("{id: .order-id}", ".\"order-id\""),
         ] {
-            assert_eq!(suggested(expression).as_deref(), Some(path), "{expression}");
+            assert_eq!(suggest(expression).as_deref(), Some(path), "{expression}");
         }
         for expression in [".id |", "foo(", ".a ||", "{id, t: }", ". id | frobnicate"] {
-            assert_eq!(suggested(expression), None, "{expression}");
+            assert_eq!(suggest(expression), None, "{expression}");
         }
     }
 }

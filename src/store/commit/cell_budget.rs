@@ -171,12 +171,12 @@ mod tests {
         })
     }
 
-    fn appended(rows: usize) -> Request {
+    fn append_rows(rows: usize) -> Request {
         let rows = (0..rows).map(|_| CellRow::from(Vec::new())).collect();
         Request::AppendCells { sheet_id: 1, rows, fields: "userEnteredValue".into() }
     }
 
-    fn added(id: i32) -> Request {
+    fn add_sheet(id: i32) -> Request {
         let grid = GridProperties { row_count: Some(64), column_count: Some(26), frozen_row_count: None };
         let properties =
             SheetProperties { sheet_id: Some(id), grid_properties: Some(grid), ..SheetProperties::default() };
@@ -185,17 +185,17 @@ mod tests {
 
     #[test]
     fn appended_rows_use_blank_ones_first() {
-        assert_eq!(budget().apply(&[appended(3)]), Some(412));
+        assert_eq!(budget().apply(&[append_rows(3)]), Some(412));
         let mut known = budget();
         known.set_trailing_blanks(1, 2);
-        assert_eq!((known.clone().apply(&[appended(2)]), known.apply(&[appended(3)])), (None, Some(404)));
-        assert_eq!(known.apply(&[appended(1)]), Some(408));
+        assert_eq!((known.clone().apply(&[append_rows(2)]), known.apply(&[append_rows(3)])), (None, Some(404)));
+        assert_eq!(known.apply(&[append_rows(1)]), Some(408));
     }
 
     #[test]
     fn a_tab_that_moves_needs_room_for_both_while_it_does() {
         let mut budget = budget();
-        assert_eq!(budget.apply(&[added(2), Request::DeleteSheet { sheet_id: 1 }]), Some(400 + 64 * 26));
+        assert_eq!(budget.apply(&[add_sheet(2), Request::DeleteSheet { sheet_id: 1 }]), Some(400 + 64 * 26));
         assert_eq!(budget.count_cells(), 64 * 26);
         assert_eq!(budget.apply(&[Request::DeleteSheet { sheet_id: 2 }]), None);
     }

@@ -188,7 +188,7 @@ mod tests {
         cells.as_array().cloned().unwrap_or_default()
     }
 
-    fn never(_: usize) -> bool {
+    fn is_never(_: usize) -> bool {
         false
     }
 
@@ -196,33 +196,33 @@ mod tests {
     fn a_fingerprint_reads_back_and_identifies_its_row() {
         let fingerprint = RowFingerprint::new(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
         assert_eq!(RowFingerprint::parse(&fingerprint.to_text()), Some(fingerprint.clone()));
-        assert!(fingerprint.compare(&row(&json!(["", 10, "note", "other"])), never).is_exact());
+        assert!(fingerprint.compare(&row(&json!(["", 10, "note", "other"])), is_never).is_exact());
         assert_eq!(
-            fingerprint.compare(&row(&json!(["k", 10, "note"])), never),
+            fingerprint.compare(&row(&json!(["k", 10, "note"])), is_never),
             FingerprintMatch { equal: 2, different: 1 },
             "more than it had"
         );
         assert_eq!(
-            fingerprint.compare(&row(&json!(["", 11, "note"])), never),
+            fingerprint.compare(&row(&json!(["", 11, "note"])), is_never),
             FingerprintMatch { equal: 1, different: 1 }
         );
-        assert!(!fingerprint.compare(&[], never).is_close());
-        assert!(RowFingerprint::default().compare(&[json!("")], never).is_exact(), "a blank row is a blank row");
+        assert!(!fingerprint.compare(&[], is_never).is_close());
+        assert!(RowFingerprint::default().compare(&[json!("")], is_never).is_exact(), "a blank row is a blank row");
     }
 
     #[test]
     fn a_print_follows_columns_and_says_nothing_of_new_ones() {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let map = ColumnMap::new_between(&header("id n mine"), &header("new mine id n"), &[]);
-        let fingerprint = RowFingerprint::new(&row(&json!(["", 10, "note"])), never).map_to(&map, 4);
-        assert!(fingerprint.compare(&row(&json!(["whatever", "note", "", 10])), never).is_exact());
+        let fingerprint = RowFingerprint::new(&row(&json!(["", 10, "note"])), is_never).map_to(&map, 4);
+        assert!(fingerprint.compare(&row(&json!(["whatever", "note", "", 10])), is_never).is_exact());
     }
 
     #[test]
     fn a_very_wide_row_keeps_a_print_of_its_first_cells() {
         let wide: Vec<Value> = (0..5_000).map(|n| json!(n)).collect();
-        let read = RowFingerprint::parse(&RowFingerprint::new(&wide, never).to_text()).expect("a print");
-        assert!(read.to_text().len() < 50_000 && read.compare(&wide, never).is_exact());
-        assert!(!read.compare(&[vec![json!("x")], wide[1..].to_vec()].concat(), never).is_exact());
+        let read = RowFingerprint::parse(&RowFingerprint::new(&wide, is_never).to_text()).expect("a print");
+        assert!(read.to_text().len() < 50_000 && read.compare(&wide, is_never).is_exact());
+        assert!(!read.compare(&[vec![json!("x")], wide[1..].to_vec()].concat(), is_never).is_exact());
     }
 }

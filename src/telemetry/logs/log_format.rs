@@ -183,7 +183,7 @@ impl LogContext {
 mod tests {
     use super::*;
 
-    fn detected(names: &[&str], is_terminal: bool) -> LogFormat {
+    fn detect_format(names: &[&str], is_terminal: bool) -> LogFormat {
         let env = |name: &str| names.contains(&name).then(|| "x".to_owned());
         LogFormat::detect(&env, is_terminal)
     }
@@ -199,8 +199,8 @@ mod tests {
             (&["K_SERVICE", "DD_SERVICE"], LogFormat::Datadog),
             (&["HOME", "USER"], LogFormat::Pretty),
         ] {
-            assert_eq!(detected(names, false), format, "{names:?}");
-            assert_eq!(detected(names, true), LogFormat::Pretty, "a person at a terminal: {names:?}");
+            assert_eq!(detect_format(names, false), format, "{names:?}");
+            assert_eq!(detect_format(names, true), LogFormat::Pretty, "a person at a terminal: {names:?}");
         }
     }
 

@@ -195,98 +195,101 @@ mod tests {
     const BASE: HeadId = HeadId { commit: 4, nonce: 1 };
     const MINE: HeadId = HeadId { commit: 5, nonce: 2 };
 
-    fn drafted() -> InDoubtDrafts {
+    fn make_draft() -> InDoubtDrafts {
         let mut drafted = InDoubtDrafts::new(Some(BASE), Fence(2));
         drafted.record(MINE, Fence(2));
         drafted
     }
 
-    fn at(head: HeadId) -> HeadStatus {
+    fn show_head(head: HeadId) -> HeadStatus {
         HeadStatus::At { head, fence: Fence(2) }
     }
 
-    fn lost() -> CommitResult {
+    fn lose_response() -> CommitResult {
         CommitResult::ResponseLost { why: "reset".into() }
     }
 
-    fn refused(part: CommitPart) -> CommitResult {
+    fn refuse_part(part: CommitPart) -> CommitResult {
         CommitResult::Refused { part, why: "no".into() }
     }
 
     #[test]
     fn a_lost_commit_that_the_head_shows_is_never_sent_again() {
         let (mut machine, _) = CommitMachine::begin();
-        assert_eq!(machine.on_result(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
-        assert_eq!(machine.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(machine.on_result(MINE, &lose_response()), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(machine.on_head_status(&make_draft(), show_head(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn a_lost_commit_is_sent_again_a_bounded_number_of_times() {
         let (mut machine, _) = CommitMachine::begin();
         for _ in 1..MAX_SENDS {
-            assert!(matches!(machine.on_result(MINE, &lost()), CommitStep::ReadHead { .. }));
-            assert!(matches!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
+            assert!(matches!(machine.on_result(MINE, &lose_response()), CommitStep::ReadHead { .. }));
+            assert!(matches!(machine.on_head_status(&make_draft(), show_head(BASE)), CommitStep::Send { .. }));
         }
-        machine.on_result(MINE, &lost());
-        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
+        machine.on_result(MINE, &lose_response());
+        assert_eq!(machine.on_head_status(&make_draft(), show_head(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
     }
 
     #[test]
     fn unanswered_items_are_suspected_after_three_sends() {
         let (mut machine, _) = CommitMachine::begin_with_items();
         for _ in 1..SUSPICIOUS_SENDS {
-            machine.on_result(MINE, &lost());
-            assert!(matches!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
+            machine.on_result(MINE, &lose_response());
+            assert!(matches!(machine.on_head_status(&make_draft(), show_head(BASE)), CommitStep::Send { .. }));
         }
-        machine.on_result(MINE, &lost());
-        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::NoResponse));
+        machine.on_result(MINE, &lose_response());
+        assert_eq!(machine.on_head_status(&make_draft(), show_head(BASE)), CommitStep::End(CommitEnd::NoResponse));
     }
 
     #[test]
     fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
         let (mut machine, _) = CommitMachine::begin();
-        machine.on_result(MINE, &lost());
-        machine.on_head_status(&drafted(), at(BASE));
-        assert_eq!(machine.on_result(MINE, &refused(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
-        assert_eq!(machine.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        machine.on_result(MINE, &lose_response());
+        machine.on_head_status(&make_draft(), show_head(BASE));
+        assert_eq!(machine.on_result(MINE, &refuse_part(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(machine.on_head_status(&make_draft(), show_head(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn a_guard_refusal_at_an_unmoved_head_is_redrafted() {
         let (mut machine, _) = CommitMachine::begin();
-        machine.on_result(MINE, &refused(CommitPart::Guard));
-        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::ReadHead { after_ms: 2_000 });
-        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
+        machine.on_result(MINE, &refuse_part(CommitPart::Guard));
+        assert_eq!(machine.on_head_status(&make_draft(), show_head(BASE)), CommitStep::ReadHead { after_ms: 2_000 });
+        assert_eq!(machine.on_head_status(&make_draft(), show_head(BASE)), CommitStep::End(CommitEnd::Redraft));
     }
 
     #[test]
     fn a_refused_content_ends_it_unless_a_send_is_in_doubt() {
         let (mut machine, _) = CommitMachine::begin();
         assert_eq!(
-            machine.on_result(MINE, &refused(CommitPart::Content)),
+            machine.on_result(MINE, &refuse_part(CommitPart::Content)),
             CommitStep::End(CommitEnd::Refused(CommitPart::Content))
         );
         let (mut machine, _) = CommitMachine::begin();
-        machine.on_result(MINE, &lost());
-        machine.on_head_status(&drafted(), at(BASE));
-        assert!(matches!(machine.on_result(MINE, &refused(CommitPart::Content)), CommitStep::ReadHead { .. }));
+        machine.on_result(MINE, &lose_response());
+        machine.on_head_status(&make_draft(), show_head(BASE));
+        assert!(matches!(machine.on_result(MINE, &refuse_part(CommitPart::Content)), CommitStep::ReadHead { .. }));
     }
 
     #[test]
     fn a_missing_head_ends_at_once_and_a_missing_job_after_two() {
         let (mut machine, _) = CommitMachine::begin();
-        machine.on_result(MINE, &lost());
+        machine.on_result(MINE, &lose_response());
         assert_eq!(
-            machine.clone().on_head_status(&drafted(), HeadStatus::Missing),
+            machine.clone().on_head_status(&make_draft(), HeadStatus::Missing),
             CommitStep::End(CommitEnd::HeadMissing)
         );
         assert_eq!(
-            machine.on_head_status(&drafted(), HeadStatus::NotInitialized),
+            machine.on_head_status(&make_draft(), HeadStatus::NotInitialized),
             CommitStep::ReadHead { after_ms: 2_000 }
         );
-        assert_eq!(machine.clone().on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
         assert_eq!(
-            machine.on_head_status(&drafted(), HeadStatus::NotInitialized),
+            machine.clone().on_head_status(&make_draft(), show_head(MINE)),
+            CommitStep::End(CommitEnd::Applied(MINE))
+        );
+        assert_eq!(
+            machine.on_head_status(&make_draft(), HeadStatus::NotInitialized),
             CommitStep::End(CommitEnd::HeadMissing)
         );
     }
@@ -301,10 +304,10 @@ mod tests {
         let (mut machine, _) = CommitMachine::begin();
         assert_eq!(machine.on_result(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
         let (mut machine, _) = CommitMachine::begin();
-        machine.on_result(MINE, &lost());
-        machine.on_head_status(&drafted(), at(BASE));
+        machine.on_result(MINE, &lose_response());
+        machine.on_head_status(&make_draft(), show_head(BASE));
         assert!(matches!(machine.on_result(MINE, &not_executed), CommitStep::ReadHead { .. }));
-        assert_eq!(machine.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
+        assert_eq!(machine.on_head_status(&make_draft(), show_head(BASE)), CommitStep::End(CommitEnd::OutcomeUnknown));
     }
 
     proptest! {
@@ -314,8 +317,8 @@ mod tests {
             let mut turns = 0;
             for answer in answers {
                 next = match next {
-                    CommitStep::Send { .. } => machine.on_result(MINE, &[lost(), refused(CommitPart::Guard), CommitResult::TooLarge][usize::from(answer % 3)]),
-                    CommitStep::ReadHead { .. } => machine.on_head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
+                    CommitStep::Send { .. } => machine.on_result(MINE, &[lose_response(), refuse_part(CommitPart::Guard), CommitResult::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::ReadHead { .. } => machine.on_head_status(&make_draft(), [show_head(BASE), show_head(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
                     CommitStep::End(_) => break,
                 };
                 turns += 1;

@@ -128,7 +128,7 @@ mod tests {
         HeadId { commit, nonce }
     }
 
-    fn at(head: HeadId, fence: u64) -> HeadStatus {
+    fn show_head(head: HeadId, fence: u64) -> HeadStatus {
         HeadStatus::At { head, fence: Fence(fence) }
     }
 
@@ -140,13 +140,13 @@ mod tests {
         drafted.record(head(6, 1), Fence(2));
         drafted.record(head(6, 2), Fence(2));
         let table = [
-            (at(head(6, 2), 2), Resolution::Applied(head(6, 2))),
-            (at(head(6, 1), 2), Resolution::Applied(head(6, 1))),
-            (at(head(4, 1), 2), Resolution::Stale),
-            (at(head(3, 9), 1), Resolution::Stale),
-            (at(head(5, 1), 2), Resolution::NotApplied),
-            (at(head(6, 9), 2), Resolution::ConcurrentCommit),
-            (at(head(6, 9), 3), Resolution::Fenced),
+            (show_head(head(6, 2), 2), Resolution::Applied(head(6, 2))),
+            (show_head(head(6, 1), 2), Resolution::Applied(head(6, 1))),
+            (show_head(head(4, 1), 2), Resolution::Stale),
+            (show_head(head(3, 9), 1), Resolution::Stale),
+            (show_head(head(5, 1), 2), Resolution::NotApplied),
+            (show_head(head(6, 9), 2), Resolution::ConcurrentCommit),
+            (show_head(head(6, 9), 3), Resolution::Fenced),
             (HeadStatus::Missing, Resolution::HeadMissing),
             (HeadStatus::NotInitialized, Resolution::HeadMissing),
         ];
@@ -161,7 +161,7 @@ mod tests {
         drafted.record(head(5, 1), Fence(2));
         drafted.rebase(head(4, 1));
         drafted.record(head(5, 2), Fence(2));
-        assert_eq!(drafted.resolve(at(head(4, 1), 2)), Resolution::NotApplied);
+        assert_eq!(drafted.resolve(show_head(head(4, 1), 2)), Resolution::NotApplied);
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
         let mut drafted = InDoubtDrafts::new(Some(head(4, 1)), Fence(2));
         drafted.rebase(head(3, 1));
         drafted.record(head(4, 2), Fence(2));
-        assert_eq!(drafted.resolve(at(head(4, 1), 2)), Resolution::ConcurrentCommit);
+        assert_eq!(drafted.resolve(show_head(head(4, 1), 2)), Resolution::ConcurrentCommit);
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         drafted.record(head(0, 1), Fence(1));
         assert_eq!(drafted.resolve(HeadStatus::NotInitialized), Resolution::NotApplied);
         assert_eq!(drafted.resolve(HeadStatus::Missing), Resolution::HeadMissing);
-        assert_eq!(drafted.resolve(at(head(0, 2), 1)), Resolution::ConcurrentCommit);
+        assert_eq!(drafted.resolve(show_head(head(0, 2), 1)), Resolution::ConcurrentCommit);
     }
 
     #[test]

@@ -279,7 +279,7 @@ mod tests {
         records.iter().enumerate().map(record).collect()
     }
 
-    fn found(is_rereadable: bool) -> RepeatedKeys {
+    fn find_repeated(is_rereadable: bool) -> RepeatedKeys {
         let mut watch = RepeatWatch::new(is_rereadable);
         for (key, version, position, body) in &records() {
             watch.add(key, version, position, body);
@@ -299,11 +299,11 @@ mod tests {
         for rereadable in [true, false] {
             let places = ["f.csv:2", "f.csv:4"].map(str::to_owned);
             assert_eq!(
-                found(rereadable),
+                find_repeated(rereadable),
                 RepeatedKeys { listed: vec![RepeatedKey { key: "a".into(), places }], keys: 1 }
             );
         }
-        let sentence = found(true).sentence(ReprocessPolicy::EachVersion).expect("something to tell");
+        let sentence = find_repeated(true).sentence(ReprocessPolicy::EachVersion).expect("something to tell");
         assert_eq!(
             sentence,
             "key a (f.csv:2 and f.csv:4) came more than once with different content: the first record counts"

@@ -233,7 +233,7 @@ mod tests {
         judged
     }
 
-    fn counting(reprocess_policy: ReprocessPolicy, records: &[RecordNote]) -> Vec<usize> {
+    fn list_counting_records(reprocess_policy: ReprocessPolicy, records: &[RecordNote]) -> Vec<usize> {
         let judged = sifted_after(reprocess_policy, 0, records);
         (0..records.len()).filter(|at| judged[*at] == RecordUse::Counts).collect()
     }
@@ -241,15 +241,15 @@ mod tests {
     #[test]
     fn of_a_key_that_comes_again_the_last_record_counts() {
         let records = [("1001", "paid"), ("1002", "open"), ("1001", "refunded"), ("1003", ""), ("1001", "paid")];
-        assert_eq!(counting(ReprocessPolicy::OnChange, &records), [1, 3, 4]);
+        assert_eq!(list_counting_records(ReprocessPolicy::OnChange, &records), [1, 3, 4]);
     }
 
     #[test]
     fn with_an_order_the_newest_counts_and_the_last_of_equals() {
         let records = [("a", "2"), ("b", "10"), ("a", "1"), ("b", "9"), ("a", "2.0"), ("a", "v3"), ("c", "v1")];
-        assert_eq!(counting(ReprocessPolicy::OnNewer, &records), [1, 4]);
+        assert_eq!(list_counting_records(ReprocessPolicy::OnNewer, &records), [1, 4]);
         let ids = [("a", "9007199254740993"), ("a", "9007199254740992")];
-        assert_eq!(counting(ReprocessPolicy::OnNewer, &ids), [0]);
+        assert_eq!(list_counting_records(ReprocessPolicy::OnNewer, &ids), [0]);
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
             let names = ["a", "b", "c", "d"];
             let records: Vec<RecordNote> = records.iter().map(|(key, version)| (names[*key], ["1", "2", "3"][*version])).collect();
             for reprocess_policy in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
-                let counting = counting(reprocess_policy, &records);
+                let counting = list_counting_records(reprocess_policy, &records);
                 for name in names {
                     let of_key = || records.iter().enumerate().filter(|(_, record)| record.0 == name);
                     let right = match reprocess_policy {

@@ -170,22 +170,22 @@ mod tests {
         ProcessId { boot: boot.into(), namespace: namespace.into(), number, started: 10 }
     }
 
-    fn never(_: &Holder) -> bool {
+    fn is_never_dead(_: &Holder) -> bool {
         false
     }
 
     #[test]
     fn a_lease_is_held_until_it_expires() {
         let lease = Lease::default().next_term(holder("a"), Timestamp(1_000), 300);
-        assert!(matches!(lease.status(never, Timestamp(1_299)), LeaseStatus::Held { .. }));
-        assert_eq!(lease.status(never, Timestamp(1_300)), LeaseStatus::Abandoned(holder("a")));
+        assert!(matches!(lease.status(is_never_dead, Timestamp(1_299)), LeaseStatus::Held { .. }));
+        assert_eq!(lease.status(is_never_dead, Timestamp(1_300)), LeaseStatus::Abandoned(holder("a")));
     }
 
     #[test]
     fn a_runner_takes_over_its_own_dead_sibling_at_once() {
         let lease = Lease::default().next_term(holder("a"), Timestamp(0), 300_000);
         assert_eq!(lease.status(|_| true, Timestamp(1)), LeaseStatus::Abandoned(holder("a")));
-        assert!(matches!(lease.status(never, Timestamp(1)), LeaseStatus::Held { .. }));
+        assert!(matches!(lease.status(is_never_dead, Timestamp(1)), LeaseStatus::Held { .. }));
     }
 
     #[test]
@@ -211,9 +211,9 @@ mod tests {
     fn a_lease_of_a_clock_in_the_year_9999_is_over() {
         let far = Timestamp(253_402_300_740_000);
         let lease = Lease::default().next_term(holder("a"), far, 300_000);
-        assert!(matches!(lease.status(never, far), LeaseStatus::Held { .. }));
+        assert!(matches!(lease.status(is_never_dead, far), LeaseStatus::Held { .. }));
         let now = Timestamp(1_790_000_000_000);
-        assert_eq!(lease.status(never, now), LeaseStatus::Abandoned(holder("a")));
+        assert_eq!(lease.status(is_never_dead, now), LeaseStatus::Abandoned(holder("a")));
         assert_eq!(lease.next_term(holder("b"), now, 300_000).until, now.add_ms(300_000));
         assert_eq!(lease.renew(now, 300_000).until, now.add_ms(MAX_TTL_MS));
     }
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_released_lease_keeps_its_fence() {
         let lease = Lease::default().next_term(holder("a"), Timestamp(0), 300).release(Timestamp(5));
-        assert_eq!((lease.fence, lease.status(never, Timestamp(6))), (Fence(1), LeaseStatus::Free));
+        assert_eq!((lease.fence, lease.status(is_never_dead, Timestamp(6))), (Fence(1), LeaseStatus::Free));
     }
 
     proptest! {

@@ -237,7 +237,7 @@ mod tests {
     }
 
     /// Returns the cells in the order of their ranks.
-    fn ordered<'c>(cells: &[&'c str], known: &[(&str, u64)]) -> Vec<&'c str> {
+    fn sort_cells<'c>(cells: &[&'c str], known: &[(&str, u64)]) -> Vec<&'c str> {
         let known = known.iter().map(|(run, commit)| ((*run).to_owned(), *commit)).collect();
         let mut ranked: Vec<_> = sequence(cells).rank_rows(&known).into_iter().zip(cells.iter().copied()).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
@@ -255,33 +255,33 @@ mod tests {
     #[test]
     fn a_sorted_tab_keeps_the_order_of_commits() {
         let cells = ["z #1.9", "a #2.10", "m #1.9.1", "z #1.2"];
-        assert_eq!(ordered(&cells, &[]), ["z #1.2", "z #1.9", "m #1.9.1", "a #2.10"]);
+        assert_eq!(sort_cells(&cells, &[]), ["z #1.2", "z #1.9", "m #1.9.1", "a #2.10"]);
     }
 
     #[test]
     fn old_rows_below_each_other_are_in_that_order() {
         // The second run's clock was ahead.
-        assert_eq!(ordered(&["1856", "1900", "1857", "1857"], &[]), ["1856", "1900", "1857", "1857"]);
-        assert_eq!(ordered(&["1900", "1857", "1857", "x #4.9"], &[]), ["1900", "1857", "1857", "x #4.9"]);
+        assert_eq!(sort_cells(&["1856", "1900", "1857", "1857"], &[]), ["1856", "1900", "1857", "1857"]);
+        assert_eq!(sort_cells(&["1900", "1857", "1857", "x #4.9"], &[]), ["1900", "1857", "1857", "x #4.9"]);
         // One row per run: nothing shows whether the tab was sorted.
-        assert_eq!(ordered(&["1900", "1857", "x #4.9"], &[]), ["1857", "1900", "x #4.9"]);
+        assert_eq!(sort_cells(&["1900", "1857", "x #4.9"], &[]), ["1857", "1900", "x #4.9"]);
     }
 
     #[test]
     fn old_rows_of_a_sorted_tab_go_by_runs_and_else_by_name() {
         let sorted = ["1900", "1857", "1900", "1858"];
-        assert_eq!(ordered(&sorted, &[("1857", 5), ("1900", 3), ("1858", 4)]), ["1900", "1900", "1858", "1857"]);
-        assert_eq!(ordered(&sorted, &[]), ["1857", "1858", "1900", "1900"]);
-        assert_eq!(ordered(&["x #4.9", "1857", "1900", "1857"], &[]), ["1857", "1857", "1900", "x #4.9"]);
+        assert_eq!(sort_cells(&sorted, &[("1857", 5), ("1900", 3), ("1858", 4)]), ["1900", "1900", "1858", "1857"]);
+        assert_eq!(sort_cells(&sorted, &[]), ["1857", "1858", "1900", "1900"]);
+        assert_eq!(sort_cells(&["x #4.9", "1857", "1900", "1857"], &[]), ["1857", "1857", "1900", "x #4.9"]);
         // Runs shows that the tab was reversed, although each run's rows are together.
-        assert_eq!(ordered(&["1900", "1857"], &[("1900", 9), ("1857", 5)]), ["1857", "1900"]);
+        assert_eq!(sort_cells(&["1900", "1857"], &[("1900", 9), ("1857", 5)]), ["1857", "1900"]);
     }
 
     #[test]
     fn an_old_version_that_ran_again_counts_by_runs() {
         let mixed = ["x #4.9", "1857"];
         assert!(sequence(&mixed).has_doubt([1, 1].into_iter()));
-        assert_eq!(ordered(&mixed, &[("1857", 12)]), ["x #4.9", "1857"]);
+        assert_eq!(sort_cells(&mixed, &[("1857", 12)]), ["x #4.9", "1857"]);
     }
 
     #[test]
@@ -318,7 +318,7 @@ mod tests {
         fn however_a_tab_is_sorted_the_last_commit_comes_last(commits in prop::collection::vec(0_u64..1_000_000, 1..40)) {
             let cells: Vec<String> = commits.iter().map(|commit| run_cell("r", Some(order(1, *commit, 0)))).collect();
             let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-            let last = ordered(&cells, &[]).last().map(|cell| (*cell).to_owned());
+            let last = sort_cells(&cells, &[]).last().map(|cell| (*cell).to_owned());
             let latest = commits.iter().max().map(|commit| run_cell("r", Some(order(1, *commit, 0))));
             prop_assert_eq!(last, latest);
         }

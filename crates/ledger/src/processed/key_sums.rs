@@ -269,7 +269,7 @@ mod tests {
         sums
     }
 
-    fn found(expected: &KeySums, there: &KeySums) -> Option<Vec<usize>> {
+    fn find_keys(expected: &KeySums, there: &KeySums) -> Option<Vec<usize>> {
         let differing = expected.find_differing(there)?;
         Some((0..300).filter(|n| differing.has_lost(key(*n))).collect())
     }
@@ -285,7 +285,7 @@ mod tests {
             }
             let mut expected = removed.clone();
             expected.dedup();
-            assert_eq!(found(&written, &sums(left)), Some(expected), "{removed:?}");
+            assert_eq!(find_keys(&written, &sums(left)), Some(expected), "{removed:?}");
         }
     }
 
@@ -293,13 +293,13 @@ mod tests {
     fn keys_that_were_typed_over_are_found_and_not_what_was_typed() {
         let expected = sums(0..200);
         let there = sums((0..200).map(|n| if n == 7 { 250 } else { n }));
-        assert_eq!(found(&expected, &there), Some(vec![7]));
+        assert_eq!(find_keys(&expected, &there), Some(vec![7]));
         let more = sums((0..200).chain([250, 251]));
-        assert_eq!(found(&expected, &more), Some(vec![]));
+        assert_eq!(find_keys(&expected, &more), Some(vec![]));
         let many = sums((0..200).chain(250..261));
-        assert_eq!(found(&expected, &many), Some(vec![]));
+        assert_eq!(find_keys(&expected, &many), Some(vec![]));
         let more_than_gone = sums((0..200).filter(|n| *n != 7).chain([250, 251, 251, 9, 9]));
-        assert_eq!(found(&expected, &more_than_gone), Some(vec![7]));
+        assert_eq!(find_keys(&expected, &more_than_gone), Some(vec![7]));
     }
 
     #[test]
@@ -307,18 +307,18 @@ mod tests {
         let expected = sums((0..200).chain(0..100));
         // All rows of 100 keys, one of two rows of another key, and a key that never had a row.
         let there = sums((0..100).chain(0..100).filter(|n| *n != 7).chain([7]));
-        assert_eq!(found(&expected, &there), None);
+        assert_eq!(find_keys(&expected, &there), None);
         let less = expected.subtract_all((100..200).chain([250]).map(|n| key(n).0));
-        assert_eq!(found(&less, &there), Some(vec![7]));
+        assert_eq!(find_keys(&less, &there), Some(vec![7]));
     }
 
     #[test]
     fn too_many_are_not_taken_for_fewer() {
         let expected = sums(0..200);
-        assert_eq!(found(&expected, &sums(12..200)), None);
-        assert_eq!(found(&expected, &sums(100..200)), None);
+        assert_eq!(find_keys(&expected, &sums(12..200)), None);
+        assert_eq!(find_keys(&expected, &sums(100..200)), None);
         let typed_over = sums((0..200).map(|n| if n < 7 { n + 250 } else { n }));
-        assert_eq!(found(&expected, &typed_over), None);
+        assert_eq!(find_keys(&expected, &typed_over), None);
     }
 
     proptest! {
@@ -333,7 +333,7 @@ mod tests {
             let mut expected = removed.clone();
             expected.sort_unstable();
             expected.dedup();
-            prop_assert_eq!(found(&written, &sums(left)), Some(expected));
+            prop_assert_eq!(find_keys(&written, &sums(left)), Some(expected));
         }
 
         #[test]
@@ -344,7 +344,7 @@ mod tests {
             let rows = |n: usize| usize::try_from(3 - changed.get(&n).copied().unwrap_or(0)).expect("none below 0");
             let there = sums((0..60).flat_map(|n| std::iter::repeat_n(n, rows(n))));
             let lost: Vec<usize> = changed.iter().filter(|(_, rows)| **rows > 0).map(|(n, _)| *n).collect();
-            prop_assert_eq!(found(&expected, &there), Some(lost));
+            prop_assert_eq!(find_keys(&expected, &there), Some(lost));
         }
 
         #[test]

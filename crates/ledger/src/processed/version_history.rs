@@ -159,7 +159,7 @@ mod tests {
         history(rows, None).change_id(Fingerprint(7, 7), to, &[], None)
     }
 
-    fn follows(hash: u64, cell: &str) -> String {
+    fn append_hash(hash: u64, cell: &str) -> String {
         format!("after {hash:016x} {:016x}", VersionUse::from_cell(cell).id)
     }
 
@@ -176,12 +176,12 @@ mod tests {
     #[test]
     fn a_version_that_comes_back_is_named_by_what_it_follows() {
         let rows = [(1, "r #1.1"), (2, "r #1.2"), (1, "s #2.4"), (2, "s #2.5")];
-        assert_eq!(change_id(&rows[..2], 1), Some(follows(2, "r #1.2")));
-        assert_eq!(change_id(&rows[..3], 1), Some(follows(2, "r #1.2")), "the same change once more");
-        assert_eq!(change_id(&rows[..3], 2), Some(follows(1, "s #2.4")));
-        assert_eq!(change_id(&rows, 1), Some(follows(2, "s #2.5")));
+        assert_eq!(change_id(&rows[..2], 1), Some(append_hash(2, "r #1.2")));
+        assert_eq!(change_id(&rows[..3], 1), Some(append_hash(2, "r #1.2")), "the same change once more");
+        assert_eq!(change_id(&rows[..3], 2), Some(append_hash(1, "s #2.4")));
+        assert_eq!(change_id(&rows, 1), Some(append_hash(2, "s #2.5")));
         // Rows of an earlier version of sheetkeep.
-        assert_eq!(change_id(&[(1, "r"), (2, "s")], 1), Some(follows(2, "s")));
+        assert_eq!(change_id(&[(1, "r"), (2, "s")], 1), Some(append_hash(2, "s")));
     }
 
     #[test]
@@ -190,16 +190,16 @@ mod tests {
         for to in [2, 3] {
             assert_eq!(change_id(&rows, to), None);
         }
-        assert_eq!(change_id(&rows, 1), Some(follows(3, "r #1.2")));
+        assert_eq!(change_id(&rows, 1), Some(append_hash(3, "r #1.2")));
     }
 
     #[test]
     fn where_rows_were_taken_out_no_version_counts_as_new() {
         let known = |rows: &[(u64, &str)], to| history(rows, Some(5)).change_id(Fingerprint(7, 7), to, &[], None);
-        assert_eq!(known(&[(2, "r #1.2")], 1), Some(follows(2, "r #1.2")));
+        assert_eq!(known(&[(2, "r #1.2")], 1), Some(append_hash(2, "r #1.2")));
         assert_eq!(known(&[(2, "r #1.2")], 2), None);
         assert_eq!(known(&[(2, "r #1.6")], 1), None, "it began later");
-        assert_eq!(known(&[(2, "r #1.2"), (3, "r #1.6")], 1), Some(follows(3, "r #1.6")));
+        assert_eq!(known(&[(2, "r #1.2"), (3, "r #1.6")], 1), Some(append_hash(3, "r #1.6")));
     }
 
     #[test]
@@ -213,7 +213,7 @@ mod tests {
             history.change_id(Fingerprint(7 << 16, 7), 1, &[], None)
         };
         assert_eq!(of(8 << 16), None);
-        assert_eq!(of(7 << 16), Some(follows(2, "r #1.2")));
+        assert_eq!(of(7 << 16), Some(append_hash(2, "r #1.2")));
     }
 
     #[test]
@@ -222,9 +222,9 @@ mod tests {
         let name = |rows: &[(u64, &str)], to, known: &[u64]| {
             history(rows, None).change_id(Fingerprint(7, 7), to, known, since)
         };
-        assert_eq!(name(&[], 1, &[1]), Some(follows(2, "s #2.4")), "its one row is known by the book");
+        assert_eq!(name(&[], 1, &[1]), Some(append_hash(2, "s #2.4")), "its one row is known by the book");
         assert_eq!(name(&[], 1, &[]), None);
-        assert_eq!(name(&[(1, "r #1.1"), (3, "r #1.2")], 1, &[3]), Some(follows(2, "s #2.4")));
+        assert_eq!(name(&[(1, "r #1.1"), (3, "r #1.2")], 1, &[3]), Some(append_hash(2, "s #2.4")));
     }
 
     #[test]

@@ -132,11 +132,11 @@ mod tests {
         Key::new("k").expect("a valid key")
     }
 
-    fn typed(name: &str, kind: ColumnType) -> Columns {
+    fn make_columns(name: &str, kind: ColumnType) -> Columns {
         Columns { types: vec![(name.into(), kind)], ..Columns::default() }
     }
 
-    fn rejected(value: Value, columns: &Columns) -> String {
+    fn build_rejected(value: Value, columns: &Columns) -> String {
         build_row(value, columns).expect_err("the value can't become a row").to_string()
     }
 
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_value_of_60_000_characters_is_rejected_and_never_cut() {
-        let why = rejected(json!({"id": 1, "note": "x".repeat(60_000)}), &Columns::default());
+        let why = build_rejected(json!({"id": 1, "note": "x".repeat(60_000)}), &Columns::default());
         assert_eq!(
             why,
             "column \"note\": the value has 60000 characters; a cell takes at most 50,000: shorten it in a step"
@@ -181,15 +181,15 @@ mod tests {
     #[test]
     fn what_is_no_row_is_rejected_with_what_was_found() {
         for (value, what) in [(json!(3), "a number"), (json!([{}]), "an array"), (json!({}), "without members")] {
-            assert!(rejected(value.clone(), &Columns::default()).contains(what), "{value}");
+            assert!(build_rejected(value.clone(), &Columns::default()).contains(what), "{value}");
         }
-        assert!(rejected(json!({"a": null, "b": ""}), &Columns::default()).contains("no cell that is not empty"));
-        assert!(rejected(json!({"": 1}), &Columns::default()).contains("without a name"));
+        assert!(build_rejected(json!({"a": null, "b": ""}), &Columns::default()).contains("no cell that is not empty"));
+        assert!(build_rejected(json!({"": 1}), &Columns::default()).contains("without a name"));
     }
 
     #[test]
     fn a_nan_in_a_number_column_is_rejected_with_its_column() {
-        let why = rejected(json!({"magnitude": "NaN"}), &typed("magnitude", ColumnType::Number));
+        let why = build_rejected(json!({"magnitude": "NaN"}), &make_columns("magnitude", ColumnType::Number));
         assert_eq!(
             why,
             "column \"magnitude\": \"NaN\" is not a finite number; where there is no number, leave the field empty"
@@ -198,9 +198,9 @@ mod tests {
 
     #[test]
     fn every_column_of_a_row_that_is_wrong_is_named() {
-        let mut columns = typed("amount", ColumnType::Number);
+        let mut columns = make_columns("amount", ColumnType::Number);
         columns.types.push(("day".into(), ColumnType::Date));
-        let why = rejected(json!({"amount": "12,50", "day": "31.12.2026", "name": "a"}), &columns);
+        let why = build_rejected(json!({"amount": "12,50", "day": "31.12.2026", "name": "a"}), &columns);
         assert_eq!(
             why,
             "column \"amount\": \"12,50\" is not a finite number: a decimal comma? set decimal = \",\" for this column; column \"day\": \
@@ -246,7 +246,7 @@ mod tests {
         #[test]
         fn a_text_cell_holds_its_source_to_the_letter(text in "(?s).{1,40}") {
             for kind in [ColumnType::Auto, ColumnType::Text] {
-                let row = build_row(json!({"c": text.clone()}), &typed("c", kind)).expect("a row");
+                let row = build_row(json!({"c": text.clone()}), &make_columns("c", kind)).expect("a row");
                 prop_assert_eq!(row.get("c"), Some(&Cell::Text(text.clone())));
             }
         }

@@ -270,10 +270,10 @@ mod tests {
         };
         let row = encode_failure_row(&failure);
         assert_eq!(row.len(), FAILURES.len());
-        assert_eq!(read_failure_row(|name| at(&FAILURES, &row, name)), Some(failure));
+        assert_eq!(read_failure_row(|name| find_cell(&FAILURES, &row, name)), Some(failure));
     }
 
-    fn at(columns: &[&str], row: &[Cell], name: &str) -> Cell {
+    fn find_cell(columns: &[&str], row: &[Cell], name: &str) -> Cell {
         match columns.iter().position(|column| *column == name).and_then(|at| row.get(at)) {
             Some(Cell::DateTime(days)) => Cell::Number(*days),
             Some(cell) => cell.clone(),
@@ -311,8 +311,8 @@ mod tests {
         };
         let row = run_row(&run);
         assert_eq!(row.len(), RUNS.len());
-        assert_eq!(read_run_row(|name| at(&RUNS, &row, name)), Some(run.clone()));
+        assert_eq!(read_run_row(|name| find_cell(&RUNS, &row, name)), Some(run.clone()));
         let without = Run { end_state: RunEndState::default(), ..run };
-        assert_eq!(read_run_row(|name| at(RUNS_NEEDED, &row, name)), Some(without));
+        assert_eq!(read_run_row(|name| find_cell(RUNS_NEEDED, &row, name)), Some(without));
     }
 }

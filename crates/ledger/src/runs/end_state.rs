@@ -1,7 +1,7 @@
 //! What a run's row contains about the time after it: when the next run is due, and what is left.
 //!
 //! In scope: the values, and their cells in Runs. Out of scope: computing the next due time
-//! (`runner::next_due`), the formulas that read the cells (`store::tabs::jobs`).
+//! (`runner::schedule::next_due`), the formulas that read the cells (`store::tabs::jobs`).
 
 use crate::grid::Cell;
 use crate::runs::held_changes::HeldCode;

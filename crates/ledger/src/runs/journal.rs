@@ -191,7 +191,7 @@ mod tests {
         StepResult { key, version, shown, values: vec![json!({"a": 1})], record: json!({"id": 1}), position }
     }
 
-    fn written(results: &[StepResult]) -> Vec<u8> {
+    fn encode_results(results: &[StepResult]) -> Vec<u8> {
         let head = encode_line(&JournalHead::new("j", "s", "d", "r"));
         let lines = results.iter().map(encode_line);
         let mut lines: Vec<String> = std::iter::once(head.clone()).chain(lines).collect();
@@ -203,7 +203,7 @@ mod tests {
         #[test]
         fn a_journal_cut_off_anywhere_yields_the_results_before_the_cut(cut in 0_usize..2_000) {
             let results: Vec<_> = ["a", "b", "c"].map(result).to_vec();
-            let whole = written(&results);
+            let whole = encode_results(&results);
             let bytes = whole.get(..cut).unwrap_or(&whole);
             match read(bytes) {
                 Ok(journal) => {
@@ -222,7 +222,7 @@ mod tests {
         #[test]
         fn one_bit_that_turned_costs_its_line_and_no_other(at in 0_usize..900, bit in 0_u8..8) {
             let results: Vec<_> = ["a", "b", "c"].map(result).to_vec();
-            let mut bytes = written(&results);
+            let mut bytes = encode_results(&results);
             let at = at % bytes.len();
             bytes[at] ^= 1 << bit;
             let journal = read(&bytes).expect("one line of two says whose it is");
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn blocks_of_nothing_at_the_end_are_what_a_crash_left() {
-        let mut bytes = written(&[result("a")]);
+        let mut bytes = encode_results(&[result("a")]);
         bytes.extend([0; 4_096]);
         let journal = read(&bytes).expect("a journal");
         assert!(journal.is_torn && journal.results.len() == 1);
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn a_line_cut_off_in_the_middle_costs_that_line() {
         let results: Vec<_> = ["a", "b", "c"].map(result).to_vec();
-        let whole = String::from_utf8(written(&results)).expect("text");
+        let whole = String::from_utf8(encode_results(&results)).expect("text");
         let (cut, len) = (whole.find("\"key\":\"b\"").expect("the second result"), whole.len());
         let end = cut + whole[cut..].find('\n').expect("its end");
         // The end is lost, with and without the line end; it is all zero bytes; or two lines were

@@ -90,28 +90,28 @@ mod tests {
         assert_eq!([weekday("1970-01-01T00:00:00Z"), weekday("1969-12-31T23:59:59Z")], [3, 2]);
     }
 
-    fn yielded(weekday: u8, read: u64, new: u64) -> RunYield {
+    fn make_yield(weekday: u8, read: u64, new: u64) -> RunYield {
         RunYield { weekday, read, new }
     }
 
-    fn judged(earlier: &[(u8, u64, u64)], run: (u8, u64, u64)) -> Vec<String> {
-        let earlier: Vec<RunYield> = earlier.iter().map(|run| yielded(run.0, run.1, run.2)).collect();
-        describe_unusual_counts(&earlier, yielded(run.0, run.1, run.2))
+    fn judge_run(earlier: &[(u8, u64, u64)], run: (u8, u64, u64)) -> Vec<String> {
+        let earlier: Vec<RunYield> = earlier.iter().map(|run| make_yield(run.0, run.1, run.2)).collect();
+        describe_unusual_counts(&earlier, make_yield(run.0, run.1, run.2))
     }
 
     #[test]
     fn nothing_is_unusual_before_three_runs_yielded() {
         let two = [(0, 100, 100), (1, 100, 100)];
-        assert_eq!(judged(&two, (2, 0, 0)), [""; 0]);
+        assert_eq!(judge_run(&two, (2, 0, 0)), [""; 0]);
         let three = [(0, 100, 0), (1, 0, 0), (2, 90, 0), (3, 110, 0)];
-        assert_eq!(judged(&three, (4, 0, 0)), ["read 0, usually about 100"]);
+        assert_eq!(judge_run(&three, (4, 0, 0)), ["read 0, usually about 100"]);
     }
 
     #[test]
     fn far_is_below_a_tenth_or_above_ten_times() {
         let earlier = [(0, 100, 0), (1, 100, 0), (2, 100, 0)];
         for (read, is_far) in [(9, true), (10, false), (1_000, false), (1_001, true), (u64::MAX, true)] {
-            assert_eq!(judged(&earlier, (3, read, 0)).len(), usize::from(is_far), "{read}");
+            assert_eq!(judge_run(&earlier, (3, read, 0)).len(), usize::from(is_far), "{read}");
         }
     }
 
@@ -119,10 +119,10 @@ mod tests {
     fn a_count_that_is_often_zero_is_no_sign_when_it_is_zero() {
         // Most runs find nothing new.
         let earlier = [(0, 100, 50), (1, 100, 0), (2, 100, 40), (3, 100, 0), (4, 100, 60), (5, 100, 0)];
-        assert_eq!(judged(&earlier, (6, 100, 0)), [""; 0]);
-        assert_eq!(judged(&earlier[..5], (6, 100, 0)), ["new 0, usually about 50"]);
+        assert_eq!(judge_run(&earlier, (6, 100, 0)), [""; 0]);
+        assert_eq!(judge_run(&earlier[..5], (6, 100, 0)), ["new 0, usually about 50"]);
         let few = [(0, 2, 2), (1, 2, 1), (2, 2, 2)];
-        assert_eq!(judged(&few, (3, 0, 0)), ["read 0, usually about 2"], "few are new anyway");
+        assert_eq!(judge_run(&few, (3, 0, 0)), ["read 0, usually about 2"], "few are new anyway");
     }
 
     #[test]
@@ -132,12 +132,12 @@ mod tests {
             weeks.extend((0..5).map(|day| (day, 1_000, 100)));
             weeks.extend([(5, 40, 4), (6, 0, 0)]);
         }
-        assert_eq!(judged(&weeks, (6, 0, 0)), [""; 0], "a Sunday");
-        assert_eq!(judged(&weeks, (5, 40, 4)), [""; 0], "a Saturday");
-        assert_eq!(judged(&weeks, (0, 40, 4)).len(), 2, "a Monday like a Saturday");
-        assert_eq!(judged(&weeks, (0, 0, 100)), ["read 0, usually about 1000 on this weekday"]);
+        assert_eq!(judge_run(&weeks, (6, 0, 0)), [""; 0], "a Sunday");
+        assert_eq!(judge_run(&weeks, (5, 40, 4)), [""; 0], "a Saturday");
+        assert_eq!(judge_run(&weeks, (0, 40, 4)).len(), 2, "a Monday like a Saturday");
+        assert_eq!(judge_run(&weeks, (0, 0, 100)), ["read 0, usually about 1000 on this weekday"]);
         // Seven runs are compared as one.
-        assert_eq!(judged(&weeks[..7], (6, 0, 0)), ["read 0, usually about 1000", "new 0, usually about 100"]);
+        assert_eq!(judge_run(&weeks[..7], (6, 0, 0)), ["read 0, usually about 1000", "new 0, usually about 100"]);
     }
 
     proptest! {
@@ -145,8 +145,8 @@ mod tests {
         fn a_run_like_all_others_is_never_unusual(
             days in prop::collection::vec(0_u8..7, 0..25), read in any::<u64>(), new in any::<u64>(), day in 0_u8..7,
         ) {
-            let earlier: Vec<RunYield> = days.iter().map(|day| yielded(*day, read, new)).collect();
-            prop_assert_eq!(describe_unusual_counts(&earlier, yielded(day, read, new)), Vec::<String>::new());
+            let earlier: Vec<RunYield> = days.iter().map(|day| make_yield(*day, read, new)).collect();
+            prop_assert_eq!(describe_unusual_counts(&earlier, make_yield(day, read, new)), Vec::<String>::new());
         }
     }
 }

@@ -328,7 +328,7 @@ mod tests {
         HeadId { commit, nonce: 7 }
     }
 
-    fn tally(keys: &[&str]) -> RowChecksum {
+    fn sum_keys(keys: &[&str]) -> RowChecksum {
         let mut tally = RowChecksum::default();
         for key in keys {
             tally.add(&[key, "", "done", "r"]);
@@ -338,30 +338,30 @@ mod tests {
 
     #[test]
     fn count_and_sum_depend_on_every_row_and_not_on_the_order() {
-        assert_eq!(tally(&["a", "b"]), tally(&["b", "a"]));
-        assert_ne!(tally(&["a", "b"]), tally(&["a", "c"]));
-        assert_ne!(tally(&["a"]), tally(&["a", "a"]));
-        let mut without = tally(&["a", "b"]);
+        assert_eq!(sum_keys(&["a", "b"]), sum_keys(&["b", "a"]));
+        assert_ne!(sum_keys(&["a", "b"]), sum_keys(&["a", "c"]));
+        assert_ne!(sum_keys(&["a"]), sum_keys(&["a", "a"]));
+        let mut without = sum_keys(&["a", "b"]);
         without.subtract_hash(RowChecksum::hash_row(&["a", "", "done", "r"]));
-        assert_eq!(without, tally(&["b"]));
+        assert_eq!(without, sum_keys(&["b"]));
     }
 
     #[test]
     fn a_load_is_whole_only_if_head_count_and_sum_agree() {
-        let whole = LoadObservation { head: Some(head(3)), expected: tally(&["a"]), actual: tally(&["a"]) };
+        let whole = LoadObservation { head: Some(head(3)), expected: sum_keys(&["a"]), actual: sum_keys(&["a"]) };
         assert_eq!(LoadCheck::default().check(head(3), whole, 0), LoadConsistency::Consistent);
         let stale_state = LoadObservation { head: Some(head(2)), ..whole };
         assert!(matches!(LoadCheck::default().check(head(3), stale_state, 0), LoadConsistency::Retry { .. }));
-        let stale_keys = LoadObservation { actual: tally(&[]), ..whole };
+        let stale_keys = LoadObservation { actual: sum_keys(&[]), ..whole };
         assert!(matches!(LoadCheck::default().check(head(3), stale_keys, 0), LoadConsistency::Retry { .. }));
-        let other_key = LoadObservation { actual: tally(&["b"]), ..whole };
+        let other_key = LoadObservation { actual: sum_keys(&["b"]), ..whole };
         assert!(matches!(LoadCheck::default().check(head(3), other_key, 0), LoadConsistency::Retry { .. }));
     }
 
     #[test]
     fn the_same_difference_in_three_loads_is_a_user_edit() {
         let mut check = LoadCheck::default();
-        let edited = LoadObservation { head: Some(head(3)), expected: tally(&["a", "b"]), actual: tally(&["a"]) };
+        let edited = LoadObservation { head: Some(head(3)), expected: sum_keys(&["a", "b"]), actual: sum_keys(&["a"]) };
         assert!(matches!(check.check(head(3), edited, 0), LoadConsistency::Retry { .. }));
         assert!(matches!(check.check(head(3), edited, 2_000), LoadConsistency::Retry { .. }));
         assert!(matches!(check.check(head(3), edited, 9_999), LoadConsistency::Retry { .. }));
@@ -374,8 +374,8 @@ mod tests {
             let mut check = LoadCheck::default();
             let verdicts: Vec<_> = (0..MAX_LOADS)
                 .map(|n| {
-                    let found = tally(&[&n.to_string()]);
-                    let reading = LoadObservation { head: Some(head(3)), expected: tally(&["a"]), actual: found };
+                    let found = sum_keys(&[&n.to_string()]);
+                    let reading = LoadObservation { head: Some(head(3)), expected: sum_keys(&["a"]), actual: found };
                     check.check(head(3), reading, u64::from(n) * load_ms)
                 })
                 .collect();
@@ -387,7 +387,7 @@ mod tests {
     #[test]
     fn a_difference_with_a_wrong_head_is_never_a_user_edit() {
         let mut check = LoadCheck::default();
-        let torn = LoadObservation { head: Some(head(2)), expected: tally(&["a"]), actual: tally(&[]) };
+        let torn = LoadObservation { head: Some(head(2)), expected: sum_keys(&["a"]), actual: sum_keys(&[]) };
         let verdicts: Vec<_> = (0..u64::from(MAX_LOADS)).map(|n| check.check(head(3), torn, n * 60_000)).collect();
         assert!(verdicts.iter().rev().skip(1).all(|v| matches!(v, LoadConsistency::Retry { .. })));
         assert_eq!(verdicts.last(), Some(&LoadConsistency::Inconsistent));

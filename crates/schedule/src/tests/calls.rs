@@ -32,7 +32,7 @@ impl Machine {
     }
 
     /// Lives for this long, and forgets the calls before.
-    fn live(&mut self, ms: u64) -> Vec<(String, Option<u64>, usize)> {
+    fn advance_by(&mut self, ms: u64) -> Vec<(String, Option<u64>, usize)> {
         self.calls.clear();
         let until = self.now.monotonic_ms + ms;
         while self.now.monotonic_ms < until {
@@ -45,7 +45,7 @@ impl Machine {
             }
             let next_end = self.ends.values().min().map(|end| end - self.now.monotonic_ms);
             let wait = self.queue.wait_ms(self.now).into_iter().chain(next_end).min().unwrap_or(SLICE);
-            self.pass(wait.clamp(1, SLICE).min(until - self.now.monotonic_ms));
+            self.pass_time(wait.clamp(1, SLICE).min(until - self.now.monotonic_ms));
         }
         self.calls.clone()
     }
@@ -59,12 +59,12 @@ impl Machine {
         }
     }
 
-    fn pass(&mut self, ms: u64) {
+    fn pass_time(&mut self, ms: u64) {
         self.now = ClockReading { wall: self.now.wall.add_ms(ms), monotonic_ms: self.now.monotonic_ms + ms };
     }
 
     /// Sets the wall clock, or suspends the machine: the monotonic clock stays.
-    fn jump(&mut self, ms: i64) {
+    fn jump_clock(&mut self, ms: i64) {
         self.now.wall.0 += ms;
     }
 }
@@ -73,13 +73,13 @@ fn hours(hours: i64) -> i64 {
     hours * 3_600_000
 }
 
-fn reading(text: &str, monotonic_ms: u64) -> ClockReading {
+fn read_clock(text: &str, monotonic_ms: u64) -> ClockReading {
     ClockReading { wall: at(text), monotonic_ms }
 }
 
 /// A queue of one job whose first call is being made at this time.
-fn called(schedule: JobSchedule, text: &str) -> CallQueue {
-    let now = reading(text, 0);
+fn make_queue(schedule: JobSchedule, text: &str) -> CallQueue {
+    let now = read_clock(text, 0);
     let mut queue = CallQueue::new(vec![schedule], 8, now);
     assert!(queue.take_due(now).is_some(), "called at the start");
     queue
@@ -93,12 +93,12 @@ fn exit(code: u8) -> CallEnd {
 fn each_job_is_called_at_the_start_at_most_eight_at_once() {
     let mut machine = Machine::new(vec![schedule("0 9 * * *", "UTC"); 200], "2026-06-02T10:00:00Z");
     machine.call_ms = 4_000;
-    let calls = machine.live(3 * MINUTE);
+    let calls = machine.advance_by(3 * MINUTE);
     let jobs: Vec<usize> = calls.iter().map(|(.., job)| *job).collect();
     assert_eq!(jobs, (0..200).collect::<Vec<_>>(), "in their order, each once");
     assert_eq!(machine.most_active, 8);
     let mut quick = Machine::new(vec![schedule("0 9 * * *", "UTC"); 200], "2026-06-02T10:00:00Z");
-    let calls = quick.live(10_000);
+    let calls = quick.advance_by(10_000);
     assert_eq!(u64::try_from(calls.len()).expect("few"), 10_000 / CALL_SPACING_MS, "no flurry");
 }
 
@@ -107,9 +107,9 @@ fn fifty_jobs_at_one_minute_are_called_at_once() {
     let mut machine = Machine::new(vec![schedule("0 9 * * *", "UTC"); 80], "2026-06-02T08:50:00Z");
     machine.queue = CallQueue::new(vec![schedule("0 9 * * *", "UTC"); 80], 64, machine.now);
     machine.call_ms = 4_000;
-    machine.live(5 * MINUTE);
+    machine.advance_by(5 * MINUTE);
     assert_eq!(machine.most_active, 8, "first calls are few at once");
-    let calls = machine.live(30 * MINUTE);
+    let calls = machine.advance_by(30 * MINUTE);
     assert_eq!((calls.len(), machine.most_active), (80, 64));
     let in_time = calls.iter().filter(|(_, late_ms, _)| *late_ms == Some(0)).count();
     assert_eq!(in_time, 64, "the others wait for a place");
@@ -118,8 +118,8 @@ fn fifty_jobs_at_one_minute_are_called_at_once() {
 #[test]
 fn each_occurrence_is_called_at_its_very_start() {
     let mut machine = Machine::new(vec![schedule("*/15 * * * *", "Europe/Berlin")], "2026-06-02T09:58:07.123Z");
-    machine.live(MINUTE);
-    let calls = machine.live(24 * HOUR);
+    machine.advance_by(MINUTE);
+    let calls = machine.advance_by(24 * HOUR);
     assert_eq!(calls.len(), 96);
     assert!(calls.iter().all(|(_, late_ms, _)| *late_ms == Some(0)), "{calls:?}");
 }
@@ -127,8 +127,8 @@ fn each_occurrence_is_called_at_its_very_start() {
 #[test]
 fn two_hundred_jobs_at_one_minute_all_get_their_call() {
     let mut machine = Machine::new(vec![schedule("0 9 * * *", "UTC"); 200], "2026-06-02T08:50:00Z");
-    machine.live(5 * MINUTE);
-    let calls = machine.live(30 * MINUTE);
+    machine.advance_by(5 * MINUTE);
+    let calls = machine.advance_by(30 * MINUTE);
     assert_eq!((calls.len(), machine.most_active), (200, 8));
     // 25 times eight calls of half a second.
     assert!(calls.iter().all(|(_, late_ms, _)| *late_ms <= Some(12_500)), "{calls:?}");
@@ -137,11 +137,11 @@ fn two_hundred_jobs_at_one_minute_all_get_their_call() {
 #[test]
 fn a_clock_set_forward_over_a_start_makes_the_call_at_once() {
     let mut machine = Machine::new(vec![schedule("0 9 * * *", "UTC")], "2026-06-02T07:00:00Z");
-    machine.live(MINUTE);
-    machine.jump(hours(3));
-    let calls = machine.live(SLICE);
+    machine.advance_by(MINUTE);
+    machine.jump_clock(hours(3));
+    let calls = machine.advance_by(SLICE);
     assert_eq!(calls, [("2026-06-02T10:01Z".to_owned(), Some(3_660_000), 0)]);
-    let next = machine.live(24 * HOUR);
+    let next = machine.advance_by(24 * HOUR);
     assert_eq!(next, [("2026-06-03T09:00Z".to_owned(), Some(0), 0)]);
 }
 
@@ -149,11 +149,11 @@ fn a_clock_set_forward_over_a_start_makes_the_call_at_once() {
 fn a_clock_set_back_asks_every_job_and_repeats_its_times() {
     let jobs = vec![schedule("0 9 * * *", "UTC"), schedule("0 12 * * *", "UTC")];
     let mut machine = Machine::new(jobs, "2026-06-02T10:00:00Z");
-    machine.live(MINUTE);
-    machine.jump(hours(-3));
-    let asked = machine.live(MINUTE);
+    machine.advance_by(MINUTE);
+    machine.jump_clock(hours(-3));
+    let asked = machine.advance_by(MINUTE);
     assert_eq!(asked.iter().map(|(_, late, job)| (*late, *job)).collect::<Vec<_>>(), [(None, 0), (None, 1)]);
-    let calls = machine.live(8 * HOUR);
+    let calls = machine.advance_by(8 * HOUR);
     let times: Vec<_> = calls.iter().map(|(time, late_ms, job)| (time.as_str(), *late_ms, *job)).collect();
     assert_eq!(times, [("2026-06-02T09:00Z", Some(0), 0), ("2026-06-02T12:00Z", Some(0), 1)]);
 }
@@ -161,29 +161,29 @@ fn a_clock_set_back_asks_every_job_and_repeats_its_times() {
 #[test]
 fn a_suspend_of_ten_hours_ends_in_one_call_of_each_job() {
     let mut machine = Machine::new(vec![schedule("*/15 * * * *", "UTC"); 20], "2026-06-02T00:01:00Z");
-    machine.live(MINUTE);
-    machine.jump(hours(10));
-    let calls = machine.live(5 * MINUTE);
+    machine.advance_by(MINUTE);
+    machine.jump_clock(hours(10));
+    let calls = machine.advance_by(5 * MINUTE);
     let jobs: Vec<usize> = calls.iter().map(|(.., job)| *job).collect();
     assert_eq!((jobs, machine.most_active), ((0..20).collect(), 8));
-    let at_next: Vec<_> = machine.live(15 * MINUTE).into_iter().map(|(time, ..)| time).collect();
+    let at_next: Vec<_> = machine.advance_by(15 * MINUTE).into_iter().map(|(time, ..)| time).collect();
     assert_eq!(at_next, vec!["2026-06-02T10:15Z"; 20]);
 }
 
 #[test]
 fn a_small_correction_of_the_clock_calls_nothing() {
     let mut machine = Machine::new(vec![schedule("0 9 * * *", "UTC")], "2026-06-02T07:00:00Z");
-    machine.live(MINUTE);
-    machine.jump(-5_000);
-    assert_eq!(machine.live(HOUR), []);
+    machine.advance_by(MINUTE);
+    machine.jump_clock(-5_000);
+    assert_eq!(machine.advance_by(HOUR), []);
     assert_eq!(machine.queue.observe(machine.now), None);
 }
 
 #[test]
 fn calls_that_fail_wait_twice_as_long_each_time() {
-    let mut queue = called(schedule("0 9 * * *", "UTC"), "2026-06-02T09:00:00Z");
+    let mut queue = make_queue(schedule("0 9 * * *", "UTC"), "2026-06-02T09:00:00Z");
     let mut waits = Vec::new();
-    let mut now = reading("2026-06-02T09:00:01Z", 1_000);
+    let mut now = read_clock("2026-06-02T09:00:01Z", 1_000);
     for draw in [0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0] {
         let AfterCall::CallAgain { after_ms } = queue.end(0, &exit(69), now, draw) else {
             unreachable!("the service may come back")
@@ -204,9 +204,9 @@ fn what_may_not_run_late_is_given_up_after_its_grace() {
     let kept = schedule("0 9 * * *", "UTC");
     for (schedule, code, gives_up) in [(&skipped, 69, true), (&kept, 69, false), (&kept, 76, true), (&kept, 75, false)]
     {
-        let mut queue = called(schedule.clone(), "2026-06-02T09:00:00Z");
-        queue.end(0, &exit(code), reading("2026-06-02T09:00:01Z", 1_000), 0.0);
-        let late = reading("2026-06-02T10:00:00Z", 3_600_000);
+        let mut queue = make_queue(schedule.clone(), "2026-06-02T09:00:00Z");
+        queue.end(0, &exit(code), read_clock("2026-06-02T09:00:01Z", 1_000), 0.0);
+        let late = read_clock("2026-06-02T10:00:00Z", 3_600_000);
         assert!(queue.take_due(late).is_some());
         let is_over = queue.end(0, &exit(code), late, 0.5) == AfterCall::GiveUp;
         assert_eq!(is_over, gives_up, "{code}, {:?}", schedule.misfire);
@@ -216,19 +216,19 @@ fn what_may_not_run_late_is_given_up_after_its_grace() {
 
 #[test]
 fn a_crash_is_tried_again_and_a_failed_run_is_not() {
-    let now = reading("2026-06-02T09:00:01Z", 1_000);
+    let now = read_clock("2026-06-02T09:00:01Z", 1_000);
     for (end, again) in [(CallEnd::default(), true), (exit(71), true), (exit(1), false), (exit(78), false)] {
-        let mut queue = called(schedule("0 9 * * *", "UTC"), "2026-06-02T09:00:00Z");
+        let mut queue = make_queue(schedule("0 9 * * *", "UTC"), "2026-06-02T09:00:00Z");
         assert_eq!(queue.end(0, &end, now, 0.5) != AfterCall::NextOccurrence, again, "{end:?}");
     }
 }
 
 #[test]
 fn a_job_is_called_each_minute_while_a_run_is_active() {
-    let now = reading("2026-06-02T09:00:01Z", 1_000);
+    let now = read_clock("2026-06-02T09:00:01Z", 1_000);
     let active = CallEnd { exit_code: Some(0), next: None, is_active: true };
     let waits = |overlap| {
-        let mut queue = called(JobSchedule { overlap, ..schedule("0 9 * * *", "UTC") }, "2026-06-02T09:00:00Z");
+        let mut queue = make_queue(JobSchedule { overlap, ..schedule("0 9 * * *", "UTC") }, "2026-06-02T09:00:00Z");
         queue.end(0, &active, now, 0.5)
     };
     assert_eq!(waits(OverlapPolicy::Queue), AfterCall::CallAgain { after_ms: WAITING_INTERVAL_MS });
@@ -241,8 +241,8 @@ fn with_ready_by_the_sheet_answers_when_the_run_starts() {
     let recurrence = build_deadline_recurrence("09:00", "*").expect("a deadline");
     let ready_by = Some(ReadyTime { not_before: None, margin_ms: 10 * MINUTE });
     let schedule = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
-    let now = reading("2026-06-02T09:30:00Z", 1_000);
-    let mut queue = called(schedule, "2026-06-02T09:29:00Z");
+    let now = read_clock("2026-06-02T09:30:00Z", 1_000);
+    let mut queue = make_queue(schedule, "2026-06-02T09:29:00Z");
     assert_eq!(queue.next_start(0).map(short), Some("2026-06-03T08:50Z".into()), "without an answer: the margin only");
     let answered = CallEnd { exit_code: Some(0), next: Some(at("2026-06-03T07:05:00Z")), is_active: false };
     assert_eq!(queue.end(0, &answered, now, 0.5), AfterCall::NextOccurrence);
@@ -255,27 +255,27 @@ fn with_ready_by_the_sheet_answers_when_the_run_starts() {
 #[test]
 fn a_machine_ahead_of_the_service_asks_until_it_is_time() {
     // By the service it is 08:59, and the occurrence of 09:00 has not come.
-    let mut queue = called(schedule("0 9 * * *", "UTC"), "2026-06-02T09:05:00Z");
+    let mut queue = make_queue(schedule("0 9 * * *", "UTC"), "2026-06-02T09:05:00Z");
     let not_yet = CallEnd { exit_code: Some(0), next: Some(at("2026-06-02T09:00:00Z")), is_active: false };
-    let now = reading("2026-06-02T09:05:01Z", 1_000);
+    let now = read_clock("2026-06-02T09:05:01Z", 1_000);
     assert_eq!(queue.end(0, &not_yet, now, 0.5), AfterCall::CallAgain { after_ms: WAITING_INTERVAL_MS });
 }
 
 #[test]
 fn a_start_during_a_call_is_called_after_it() {
-    let now = reading("2026-06-02T10:01:00Z", 61 * MINUTE);
-    let mut queue = called(schedule("0 * * * *", "UTC"), "2026-06-02T09:00:00Z");
+    let now = read_clock("2026-06-02T10:01:00Z", 61 * MINUTE);
+    let mut queue = make_queue(schedule("0 * * * *", "UTC"), "2026-06-02T09:00:00Z");
     assert_eq!(queue.take_due(now), None, "a job is called once at a time");
     assert_eq!(queue.end(0, &exit(1), now, 0.5), AfterCall::CallAgain { after_ms: 0 });
-    let mut queue = called(schedule("0 * * * *", "UTC"), "2026-06-02T09:00:00Z");
+    let mut queue = make_queue(schedule("0 * * * *", "UTC"), "2026-06-02T09:00:00Z");
     let answered = CallEnd { exit_code: Some(0), next: Some(at("2026-06-02T11:00:00Z")), is_active: false };
     assert_eq!(queue.end(0, &answered, now, 0.5), AfterCall::NextOccurrence, "the sheet was asked about it");
 }
 
 #[test]
 fn a_changed_schedule_is_called_at_once_and_a_removed_one_never() {
-    let now = reading("2026-06-02T10:00:00Z", HOUR);
-    let mut queue = called(schedule("0 9 * * *", "UTC"), "2026-06-02T09:00:00Z");
+    let now = read_clock("2026-06-02T10:00:00Z", HOUR);
+    let mut queue = make_queue(schedule("0 9 * * *", "UTC"), "2026-06-02T09:00:00Z");
     queue.end(0, &exit(0), now, 0.5);
     assert_eq!(queue.take_due(now), None);
     queue.replace(0, Some(schedule("1 10 * * *", "UTC")), now);
@@ -290,7 +290,7 @@ fn a_changed_schedule_is_called_at_once_and_a_removed_one_never() {
 fn a_delayed_occurrence_is_called_at_its_own_start() {
     let delayed = JobSchedule { delay_ms: 90_000, ..schedule("0 9 * * *", "UTC") };
     let mut machine = Machine::new(vec![delayed], "2026-06-02T09:01:00Z");
-    machine.live(1_000);
-    let calls = machine.live(HOUR);
+    machine.advance_by(1_000);
+    let calls = machine.advance_by(HOUR);
     assert_eq!(calls, [("2026-06-02T09:01Z".to_owned(), Some(0), 0)]);
 }

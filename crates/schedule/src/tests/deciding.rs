@@ -14,7 +14,7 @@ use crate::zone::parse_zone;
 
 const HOUR: u64 = 3_600_000;
 
-fn settled(text: &str) -> OccurrenceHistory {
+fn make_history(text: &str) -> OccurrenceHistory {
     OccurrenceHistory { settled_until: Some(at(text)), ..OccurrenceHistory::default() }
 }
 
@@ -22,7 +22,7 @@ fn due(decision: &DueDecision) -> Option<String> {
     decision.due.map(|due| short(due.scheduled_for))
 }
 
-fn closed(decision: &DueDecision) -> Vec<(String, ClosedReason)> {
+fn list_closed(decision: &DueDecision) -> Vec<(String, ClosedReason)> {
     decision.closed.iter().map(|closed| (short(closed.occurrence.scheduled_for), closed.reason.clone())).collect()
 }
 
@@ -33,22 +33,22 @@ fn next(decision: &DueDecision) -> Option<String> {
 #[test]
 fn an_occurrence_is_due_from_its_time_on_until_it_is_settled() {
     let schedule = schedule("0 9 * * *", "UTC");
-    let before = decide(&schedule, at("2026-06-02T08:00:00Z"), &settled("2026-06-01T09:00:00Z"));
+    let before = decide(&schedule, at("2026-06-02T08:00:00Z"), &make_history("2026-06-01T09:00:00Z"));
     assert_eq!((due(&before), next(&before)), (None, Some("2026-06-02T09:00Z".into())));
-    let late = decide(&schedule, at("2026-06-02T09:40:00Z"), &settled("2026-06-01T09:00:00Z"));
+    let late = decide(&schedule, at("2026-06-02T09:40:00Z"), &make_history("2026-06-01T09:00:00Z"));
     assert_eq!((due(&late), next(&late)), (Some("2026-06-02T09:00Z".into()), Some("2026-06-03T09:00Z".into())));
-    let again = decide(&schedule, at("2026-06-02T09:41:00Z"), &settled("2026-06-02T09:00:00Z"));
+    let again = decide(&schedule, at("2026-06-02T09:41:00Z"), &make_history("2026-06-02T09:00:00Z"));
     assert_eq!((due(&again), again.closed.len()), (None, 0));
 }
 
 #[test]
 fn a_clock_up_to_a_minute_early_runs_the_occurrence() {
     let schedule = schedule("0 9 * * *", "UTC");
-    let history = settled("2026-06-01T09:00:00Z");
+    let history = make_history("2026-06-01T09:00:00Z");
     assert_eq!(due(&decide(&schedule, at("2026-06-02T08:59:01Z"), &history)), Some("2026-06-02T09:00Z".into()));
     assert_eq!(due(&decide(&schedule, at("2026-06-02T08:58:59Z"), &history)), None);
     let every_minute = super::schedule("* * * * *", "UTC");
-    let history = settled("2026-06-02T08:59:00Z");
+    let history = make_history("2026-06-02T08:59:00Z");
     assert_eq!(due(&decide(&every_minute, at("2026-06-02T08:59:30Z"), &history)), None, "six seconds there");
 }
 
@@ -74,38 +74,38 @@ fn a_long_blackout_is_passed_in_one_step() {
 fn run_all_runs_as_many_as_it_names() {
     let policy = MisfirePolicy::RunAll { max: 500 };
     let schedule = JobSchedule { misfire: policy, ..schedule("*/5 * * * *", "UTC") };
-    let decision = decide(&schedule, at("2026-06-02T00:00:00Z"), &settled("2026-06-01T00:00:00Z"));
+    let decision = decide(&schedule, at("2026-06-02T00:00:00Z"), &make_history("2026-06-01T00:00:00Z"));
     assert_eq!((due(&decision), decision.closed.len()), (Some("2026-06-01T00:05Z".into()), 0));
 }
 
 #[test]
 fn run_once_runs_the_latest_and_records_the_others() {
     let schedule = schedule("0 9 * * *", "UTC");
-    let decision = decide(&schedule, at("2026-06-04T20:00:00Z"), &settled("2026-06-01T09:00:00Z"));
+    let decision = decide(&schedule, at("2026-06-04T20:00:00Z"), &make_history("2026-06-01T09:00:00Z"));
     assert_eq!(due(&decision), Some("2026-06-04T09:00Z".into()));
     let missed = |day| (format!("2026-06-0{day}T09:00Z"), ClosedReason::Superseded);
-    assert_eq!(closed(&decision), [missed(2), missed(3)]);
+    assert_eq!(list_closed(&decision), [missed(2), missed(3)]);
     assert_eq!(decision.settles_until(), Some(at("2026-06-04T09:00:00Z")));
 }
 
 #[test]
 fn misfire_skip_runs_nothing_that_is_too_late() {
     let schedule = JobSchedule { misfire: MisfirePolicy::Skip, ..schedule("0 9 * * *", "UTC") };
-    let history = settled("2026-06-02T09:00:00Z");
+    let history = make_history("2026-06-02T09:00:00Z");
     assert_eq!(due(&decide(&schedule, at("2026-06-03T10:00:00Z"), &history)), Some("2026-06-03T09:00Z".into()));
     let late = decide(&schedule, at("2026-06-03T10:00:01Z"), &history);
     assert_eq!(due(&late), None);
-    assert_eq!(closed(&late), [("2026-06-03T09:00Z".into(), ClosedReason::TooLate)]);
+    assert_eq!(list_closed(&late), [("2026-06-03T09:00Z".into(), ClosedReason::TooLate)]);
 }
 
 #[test]
 fn run_all_runs_the_oldest_first_up_to_its_maximum() {
     let schedule = JobSchedule { misfire: MisfirePolicy::RunAll { max: 2 }, ..schedule("0 9 * * *", "UTC") };
     let now = at("2026-06-05T20:00:00Z");
-    let first = decide(&schedule, now, &settled("2026-06-02T09:00:00Z"));
-    assert_eq!(closed(&first), [("2026-06-03T09:00Z".into(), ClosedReason::Superseded)]);
+    let first = decide(&schedule, now, &make_history("2026-06-02T09:00:00Z"));
+    assert_eq!(list_closed(&first), [("2026-06-03T09:00Z".into(), ClosedReason::Superseded)]);
     assert_eq!((due(&first), next(&first)), (Some("2026-06-04T09:00Z".into()), Some("2026-06-05T09:00Z".into())));
-    let second = decide(&schedule, now, &settled("2026-06-04T09:00:00Z"));
+    let second = decide(&schedule, now, &make_history("2026-06-04T09:00:00Z"));
     assert_eq!((due(&second), next(&second)), (Some("2026-06-05T09:00Z".into()), Some("2026-06-06T09:00Z".into())));
 }
 
@@ -113,15 +113,15 @@ fn run_all_runs_the_oldest_first_up_to_its_maximum() {
 fn nothing_behind_a_waiting_occurrence_is_settled_early() {
     let mut schedule = JobSchedule { misfire: MisfirePolicy::RunAll { max: 5 }, ..schedule("0 9 * * *", "UTC") };
     schedule.blackout.add("2026-06-05").expect("a date");
-    let decision = decide(&schedule, at("2026-06-05T20:00:00Z"), &settled("2026-06-02T09:00:00Z"));
+    let decision = decide(&schedule, at("2026-06-05T20:00:00Z"), &make_history("2026-06-02T09:00:00Z"));
     assert_eq!(due(&decision), Some("2026-06-03T09:00Z".into()));
-    assert_eq!(closed(&decision), [], "the blackout date comes after 4 June, which still waits");
+    assert_eq!(list_closed(&decision), [], "the blackout date comes after 4 June, which still waits");
 }
 
 #[test]
 fn an_outage_of_months_is_recorded_in_bounds() {
     let schedule = schedule("* * * * *", "Europe/Berlin");
-    let decision = decide(&schedule, at("2026-06-05T20:00:00Z"), &settled("2026-03-01T00:00:00Z"));
+    let decision = decide(&schedule, at("2026-06-05T20:00:00Z"), &make_history("2026-03-01T00:00:00Z"));
     assert_eq!(due(&decision), Some("2026-06-05T20:00Z".into()));
     assert_eq!(decision.closed.len(), MAX_RECORDED - 1);
     let before = decision.missed_before.expect("older ones");
@@ -133,10 +133,10 @@ fn an_outage_of_months_is_recorded_in_bounds() {
 fn overlap_skip_records_the_occurrence_and_names_the_run() {
     let schedule = schedule("0 * * * *", "UTC");
     let active = Some(ActiveRun { id: "r_7".into(), started_at: at("2026-06-02T09:00:01Z") });
-    let history = OccurrenceHistory { active, ..settled("2026-06-02T09:00:00Z") };
+    let history = OccurrenceHistory { active, ..make_history("2026-06-02T09:00:00Z") };
     let decision = decide(&schedule, at("2026-06-02T10:00:05Z"), &history);
     assert_eq!(due(&decision), None);
-    assert_eq!(closed(&decision), [("2026-06-02T10:00Z".into(), ClosedReason::Overlap(Some("r_7".into())))]);
+    assert_eq!(list_closed(&decision), [("2026-06-02T10:00Z".into(), ClosedReason::Overlap(Some("r_7".into())))]);
     assert_eq!(decision.closed[0].reason.to_text(), "skipped: run r_7 is still active");
 }
 
@@ -158,10 +158,10 @@ fn only_the_texts_of_an_overlap_are_read_as_one() {
 fn an_overlap_that_no_run_saw_is_recorded_after_it() {
     let schedule = schedule("0 * * * *", "UTC");
     let ended = vec![(at("2026-06-02T09:00:01Z"), at("2026-06-02T10:20:00Z"))];
-    let history = OccurrenceHistory { ended, ..settled("2026-06-02T09:00:00Z") };
+    let history = OccurrenceHistory { ended, ..make_history("2026-06-02T09:00:00Z") };
     let decision = decide(&schedule, at("2026-06-02T10:30:00Z"), &history);
     assert_eq!(
-        (due(&decision), closed(&decision)),
+        (due(&decision), list_closed(&decision)),
         (None, vec![("2026-06-02T10:00Z".into(), ClosedReason::Overlap(None))])
     );
 }
@@ -169,7 +169,7 @@ fn an_overlap_that_no_run_saw_is_recorded_after_it() {
 #[test]
 fn overlap_queue_waits_and_allow_runs_beside() {
     let active = Some(ActiveRun { id: "r_7".into(), started_at: at("2026-06-02T09:00:01Z") });
-    let history = OccurrenceHistory { active, ..settled("2026-06-02T09:00:00Z") };
+    let history = OccurrenceHistory { active, ..make_history("2026-06-02T09:00:00Z") };
     let queue = JobSchedule { overlap: OverlapPolicy::Queue, ..schedule("0 * * * *", "UTC") };
     let waiting = decide(&queue, at("2026-06-02T11:00:05Z"), &history);
     assert_eq!((due(&waiting), waiting.closed.len()), (None, 0));
@@ -185,14 +185,14 @@ fn paused_jobs_and_blackout_dates_are_skipped_with_the_reason() {
     let mut schedule = schedule("0 9 * * *", "Europe/Berlin");
     schedule.blackout.add("2026-06-02").expect("a date");
     let now = at("2026-06-03T07:00:00Z");
-    let history = settled("2026-06-01T07:00:00Z");
+    let history = make_history("2026-06-01T07:00:00Z");
     let blackout = ("2026-06-02T07:00Z".to_owned(), ClosedReason::Blackout);
     let open = decide(&schedule, now, &history);
-    assert_eq!((due(&open), closed(&open)), (Some("2026-06-03T07:00Z".into()), vec![blackout.clone()]));
+    assert_eq!((due(&open), list_closed(&open)), (Some("2026-06-03T07:00Z".into()), vec![blackout.clone()]));
     let paused = decide(&schedule, now, &OccurrenceHistory { is_paused: true, ..history.clone() });
-    assert_eq!(closed(&paused), [blackout.clone(), ("2026-06-03T07:00Z".into(), ClosedReason::Paused)]);
+    assert_eq!(list_closed(&paused), [blackout.clone(), ("2026-06-03T07:00Z".into(), ClosedReason::Paused)]);
     let failed = decide(&schedule, now, &OccurrenceHistory { failures_in_a_row: 5, ..history.clone() });
-    assert_eq!(closed(&failed)[1].1, ClosedReason::PausedAfterFailures(5));
+    assert_eq!(list_closed(&failed)[1].1, ClosedReason::PausedAfterFailures(5));
     let fourth = decide(&schedule, now, &OccurrenceHistory { failures_in_a_row: 4, ..history });
     assert!(due(&fourth).is_some());
 }
@@ -204,7 +204,7 @@ fn jitter_is_stable_within_bounds_and_spreads_jobs() {
     assert_eq!(draw_jitter_ms("quakes", 600_000), draw_jitter_ms("quakes", 600_000));
     assert_eq!(draw_jitter_ms("quakes", 0), 0);
     let delayed = JobSchedule { delay_ms: 120_000, ..schedule("0 9 * * *", "UTC") };
-    let history = settled("2026-06-01T09:00:00Z");
+    let history = make_history("2026-06-01T09:00:00Z");
     assert_eq!(due(&decide(&delayed, at("2026-06-02T09:00:30Z"), &history)), None);
     assert_eq!(due(&decide(&delayed, at("2026-06-02T09:02:00Z"), &history)), Some("2026-06-02T09:00Z".into()));
 }
@@ -220,7 +220,7 @@ fn ready_by(not_before: Option<&str>) -> JobSchedule {
 fn ready_by_starts_the_usual_length_and_a_margin_before() {
     let durations: Vec<u64> = (1..=20).map(|minutes| minutes * 60_000).collect();
     assert_eq!(estimate_ms(&durations), 19 * 60_000, "the 95th percentile of 20 is the 19th");
-    let history = OccurrenceHistory { durations_ms: durations, ..settled("2026-06-01T07:00:00Z") };
+    let history = OccurrenceHistory { durations_ms: durations, ..make_history("2026-06-01T07:00:00Z") };
     let schedule = ready_by(None);
     let early = decide(&schedule, at("2026-06-02T06:20:00Z"), &history);
     assert_eq!(due(&early), None);
@@ -230,7 +230,7 @@ fn ready_by_starts_the_usual_length_and_a_margin_before() {
 
 #[test]
 fn ready_by_never_starts_before_not_before() {
-    let history = OccurrenceHistory { durations_ms: vec![5 * HOUR; 3], ..settled("2026-06-01T07:00:00Z") };
+    let history = OccurrenceHistory { durations_ms: vec![5 * HOUR; 3], ..make_history("2026-06-01T07:00:00Z") };
     let start = |not_before| {
         let decision = decide(&ready_by(not_before), at("2026-06-01T12:00:00Z"), &history);
         decision.next.map(|next| short(next.starts_at))
@@ -243,7 +243,7 @@ fn ready_by_never_starts_before_not_before() {
 #[test]
 fn clock_jumps_of_three_hours_give_each_occurrence_once() {
     let schedule = schedule("0 * * * *", "UTC");
-    let mut history = settled("2026-06-02T08:00:00Z");
+    let mut history = make_history("2026-06-02T08:00:00Z");
     let mut ran = Vec::new();
     // 09:00, then a jump to 12:30, then back to 09:30 and on to 13:00.
     for now in ["09:00", "12:30", "09:30", "10:00", "11:00", "12:00", "12:59", "13:00", "13:00"] {

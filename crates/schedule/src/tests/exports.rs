@@ -39,7 +39,7 @@ fn text(target: ExportTarget, recurrence: &str) -> String {
     files(target, recurrence, "Europe/Berlin").into_iter().map(|file| file.text).collect()
 }
 
-fn has(text: &str, parts: &[&str]) {
+fn assert_has(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{part} in:\n{text}");
     }
@@ -99,7 +99,7 @@ fn utc_lines_are_short() {
 #[test]
 fn systemd_runs_local_times_and_those_a_clock_change_moves() {
     let text = text(ExportTarget::Systemd, "30 2 * * 1-5");
-    has(
+    assert_has(
         &text,
         &[
             "OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 02:30:00 Europe/Berlin\n",
@@ -113,23 +113,26 @@ fn systemd_runs_local_times_and_those_a_clock_change_moves() {
             "TimeoutStartSec=55min",
         ],
     );
-    has(&self::text(ExportTarget::Systemd, "30 2 * * *"), &["OnCalendar=*-*-* 01:00:00 UTC"]);
+    assert_has(&self::text(ExportTarget::Systemd, "30 2 * * *"), &["OnCalendar=*-*-* 01:00:00 UTC"]);
     let either = self::text(ExportTarget::Systemd, "0 9 1 * 1");
-    has(&either, &["OnCalendar=*-*-01 09:00:00 Europe/Berlin\n", "OnCalendar=Mon *-*-* 09:00:00 Europe/Berlin\n"]);
-    has(&self::text(ExportTarget::Systemd, "every 6h"), &["OnCalendar=*-*-* 00/6:00:00 UTC"]);
+    assert_has(
+        &either,
+        &["OnCalendar=*-*-01 09:00:00 Europe/Berlin\n", "OnCalendar=Mon *-*-* 09:00:00 Europe/Berlin\n"],
+    );
+    assert_has(&self::text(ExportTarget::Systemd, "every 6h"), &["OnCalendar=*-*-* 00/6:00:00 UTC"]);
 }
 
 #[test]
 fn a_crontab_names_every_utc_time_and_due() {
     let text = text(ExportTarget::Cron, "0 9 * * 1-5");
     let command = r"set -a; . /etc/sheetkeep.env; '/opt/my tools/sheetkeep' run '/home/ann/100\%/people.toml' --due --quiet --deadline 50m";
-    has(&text, &[&format!("\n0 7,8 * * 1-5  {command}\n"), "no CRON_TZ", "*/15 * * * *"]);
+    assert_has(&text, &[&format!("\n0 7,8 * * 1-5  {command}\n"), "no CRON_TZ", "*/15 * * * *"]);
 }
 
 #[test]
 fn kubernetes_and_github_get_utc_and_due() {
     let pod = text(ExportTarget::K8s, "0 9 * * 1-5");
-    has(
+    assert_has(
         &pod,
         &[
             "schedule: \"0 7,8 * * 1-5\"",
@@ -142,7 +145,7 @@ fn kubernetes_and_github_get_utc_and_due() {
         ],
     );
     let workflow = text(ExportTarget::GithubActions, "0 9 * * 1-5");
-    has(
+    assert_has(
         &workflow,
         &[
             "- cron: \"0 7,8 * * 1-5\"",
@@ -159,7 +162,7 @@ fn kubernetes_and_github_get_utc_and_due() {
 #[test]
 fn google_cloud_gets_limits_and_no_blind_retries() {
     let run = text(ExportTarget::CloudRunJob, "0 9 * * 1-5");
-    has(
+    assert_has(
         &run,
         &[
             "--max-retries 0",
@@ -177,7 +180,7 @@ fn google_cloud_gets_limits_and_no_blind_retries() {
 #[test]
 fn the_apps_script_is_short_and_has_the_menu() {
     let script = text(ExportTarget::AppsScript, "0 9 * * *");
-    has(&script, &["Run now", "Pause", "MailApp.sendEmail", "everyHours", "createMenu"]);
+    assert_has(&script, &["Run now", "Pause", "MailApp.sendEmail", "everyHours", "createMenu"]);
     assert!(script.lines().count() <= 80, "{} lines", script.lines().count());
 }
 
@@ -187,8 +190,8 @@ fn a_deadline_is_called_for_each_quarter_of_an_hour() {
     let ready_by = Some(ReadyTime { not_before: None, margin_ms: 600_000 });
     let schedule = JobSchedule { ready_by, ..JobSchedule::new(recurrence, parse_zone("UTC").expect("a zone")) };
     let job = ExportJob { schedule, ..job("0 9 * * *", "UTC") };
-    has(&export(ExportTarget::Systemd, &job)[1].text, &["OnCalendar=*-*-* *:00/15:00 UTC"]);
-    has(&export(ExportTarget::Cron, &job)[0].text, &["\n*/15 * * * *  set -a"]);
+    assert_has(&export(ExportTarget::Systemd, &job)[1].text, &["OnCalendar=*-*-* *:00/15:00 UTC"]);
+    assert_has(&export(ExportTarget::Cron, &job)[0].text, &["\n*/15 * * * *  set -a"]);
 }
 
 #[test]

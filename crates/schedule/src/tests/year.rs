@@ -46,7 +46,7 @@ fn play(schedule: &JobSchedule, is_up: impl Fn(i64, &str) -> bool) -> (BTreeMap<
     (ran, closed)
 }
 
-fn expected(schedule: &JobSchedule) -> Vec<Occurrence> {
+fn compute_expected(schedule: &JobSchedule) -> Vec<Occurrence> {
     schedule.last_between(at("2026-01-01T00:00:00Z"), at("2026-12-31T23:00:00Z"), usize::MAX, 0).occurrences
 }
 
@@ -58,7 +58,7 @@ fn three_clocks_run_each_instant_of_a_year_once() {
         let schedule = schedule(text, zone);
         let (ran, closed) = play(&schedule, |_, _| true);
         assert!(ran.values().all(|clocks| clocks.len() == 1), "each once");
-        assert_eq!(ran.keys().copied().collect::<Vec<_>>(), expected(&schedule), "none missed: {text} {zone}");
+        assert_eq!(ran.keys().copied().collect::<Vec<_>>(), compute_expected(&schedule), "none missed: {text} {zone}");
         assert_eq!(closed, 0, "none recorded as missed or skipped: {text} {zone}");
     }
 }
@@ -79,6 +79,6 @@ fn each_clock_runs_the_job_when_the_others_are_down() {
     }
     // The laptop sleeps at weekends: Saturday is superseded by Sunday, which runs on Monday or is
     // superseded in its turn; every one is recorded.
-    let all = expected(&schedule).len();
+    let all = compute_expected(&schedule).len();
     assert!(closed > 0 && (all - 3..=all).contains(&(ran.len() + closed)), "{} ran, {closed} closed", ran.len());
 }

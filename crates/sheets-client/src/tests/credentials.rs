@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::auth::credentials::{CredentialSource, Credentials, CredentialsError};
 use crate::tests::key::{pem, service_account};
 
-fn inline(text: &str) -> Result<Credentials, CredentialsError> {
+fn parse_inline(text: &str) -> Result<Credentials, CredentialsError> {
     Credentials::find(&CredentialSource { inline: Some(SecretString::from(text)), ..CredentialSource::default() })
 }
 
@@ -23,7 +23,7 @@ fn a_key_is_read_as_json_as_base64_and_in_quotes() {
     let urlsafe = data_encoding::BASE64URL_NOPAD.encode(json.as_bytes());
     let quoted = format!("'{json}'\n");
     for text in [&json, &escaped_twice, &unescaped, &padded, &urlsafe, &quoted] {
-        let credentials = inline(text).expect("the key is repaired");
+        let credentials = parse_inline(text).expect("the key is repaired");
         assert_eq!(credentials.client_email(), Some("robot@test.iam.gserviceaccount.com"));
     }
 }
@@ -51,19 +51,19 @@ fn two_places_at_once_and_json_in_place_of_a_path_are_errors() {
     assert_eq!(Credentials::find(&both).map(|c| c.kind()), Err(CredentialsError::Ambiguous));
     let source = CredentialSource { path: Some("{\"type\": 1}".into()), ..CredentialSource::default() };
     assert!(message(Credentials::find(&source)).contains("SHEETKEEP_CREDENTIALS_JSON"));
-    assert!(message(inline("/home/me/key.json")).contains("GOOGLE_APPLICATION_CREDENTIALS"));
+    assert!(message(parse_inline("/home/me/key.json")).contains("GOOGLE_APPLICATION_CREDENTIALS"));
 }
 
 #[test]
 fn what_is_no_usable_key_is_refused_before_anything_is_sent() {
     let mut key = service_account("https://oauth2.example/token");
     key["private_key"] = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".into();
-    assert!(message(inline(&key.to_string())).contains("RSA"));
-    assert!(message(inline(&service_account("http://oauth2.example/token").to_string())).contains("https"));
-    assert!(inline(&service_account("http://127.0.0.1:8080/token").to_string()).is_ok());
-    assert!(message(inline(r#"{"installed": {"client_id": "x"}}"#)).contains("service account"));
-    assert!(message(inline(r#"{"type": "gdch_service_account"}"#)).contains("gdch_service_account"));
-    assert!(message(inline(r#"{"type": "authorized_user"}"#)).contains("client_id"));
+    assert!(message(parse_inline(&key.to_string())).contains("RSA"));
+    assert!(message(parse_inline(&service_account("http://oauth2.example/token").to_string())).contains("https"));
+    assert!(parse_inline(&service_account("http://127.0.0.1:8080/token").to_string()).is_ok());
+    assert!(message(parse_inline(r#"{"installed": {"client_id": "x"}}"#)).contains("service account"));
+    assert!(message(parse_inline(r#"{"type": "gdch_service_account"}"#)).contains("gdch_service_account"));
+    assert!(message(parse_inline(r#"{"type": "authorized_user"}"#)).contains("client_id"));
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn an_unsupported_external_account_is_an_error() {
     let with = |source: Value| {
         let file = json!({"type": "external_account", "audience": "a", "subject_token_type": "t",
             "token_url": "https://sts.googleapis.com/v1/token", "credential_source": source});
-        inline(&file.to_string())
+        parse_inline(&file.to_string())
     };
     assert!(with(json!({"file": "/var/run/token"})).is_ok());
     assert!(with(json!({"url": "http://169.254.169.254/token"})).is_ok());
@@ -80,10 +80,10 @@ fn an_unsupported_external_account_is_an_error() {
 
 #[test]
 fn nothing_secret_is_printed() {
-    let credentials = inline(&service_account("https://oauth2.example/token").to_string()).expect("a key");
+    let credentials = parse_inline(&service_account("https://oauth2.example/token").to_string()).expect("a key");
     let printed = format!("{credentials:?}");
     assert!(printed.contains("robot@") && !printed.contains("PRIVATE"), "{printed}");
     let broken = json!({"type": "service_account", "private_key": pem(), "client_email": 7}).to_string();
-    let printed = format!("{:?}", inline(&broken));
+    let printed = format!("{:?}", parse_inline(&broken));
     assert!(!printed.contains("PRIVATE") && !printed.contains("MII"), "{printed}");
 }

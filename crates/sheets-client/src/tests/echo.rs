@@ -17,7 +17,7 @@ fn token() -> StubResponse {
 }
 
 /// Returns a refusal that echoes the whole request.
-fn repeated(seen: &Seen, status: u16) -> StubResponse {
+fn repeat_request(seen: &Seen, status: u16) -> StubResponse {
     let key = service_account("https://oauth2.example/token");
     let message = format!("refused: {} | {} | {}", seen.head.replace("\r\n", " "), seen.body, key["private_key"]);
     let error = json!({"code": status, "message": message, "status": message, "details": [{"reason": message}]});
@@ -39,7 +39,7 @@ fn is_clean(message: &str) {
 #[tokio::test(start_paused = true)]
 async fn an_error_that_echoes_the_request_shows_no_token_and_no_key() {
     for status in [400, 401, 403, 404] {
-        let stub = Stub::raw(move |seen, _| if seen.is_token() { token() } else { repeated(seen, status) });
+        let stub = Stub::raw(move |seen, _| if seen.is_token() { token() } else { repeat_request(seen, status) });
         let client = stub.robot();
         let error = client.read_values(&book(), &one_range()).await.expect_err("it is refused");
         is_clean(&format!("{error} {error:?}"));

@@ -175,7 +175,7 @@ fn typed_rest() -> Vec<api::Request> {
     ]
 }
 
-fn typed() -> api::BatchUpdateSpreadsheetRequest {
+fn make_typed_request() -> api::BatchUpdateSpreadsheetRequest {
     let requests = typed_tabs().into_iter().chain(typed_cells()).chain(typed_rest()).collect();
     api::BatchUpdateSpreadsheetRequest {
         requests: Some(requests),
@@ -200,7 +200,7 @@ fn without_nulls(value: Value) -> Value {
 fn the_lean_batch_and_the_typed_one_are_the_same_json() {
     let compare = || {
         let lean: Value = serde_json::from_slice(&lean().encode()).expect("JSON");
-        let typed = without_nulls(serde_json::to_value(typed()).expect("JSON"));
+        let typed = without_nulls(serde_json::to_value(make_typed_request()).expect("JSON"));
         for (lean, typed) in
             lean["requests"].as_array().expect("a list").iter().zip(typed["requests"].as_array().expect("a list"))
         {

@@ -13,7 +13,7 @@ use crate::tests::stub::{SPREADSHEET_ID, Seen, Stub, StubResponse, book, one_ran
 use crate::types::requests::{Batch, Request};
 use sheetkeep_base::fault::Fault;
 
-fn unauthenticated() -> StubResponse {
+fn refuse_token() -> StubResponse {
     StubResponse::error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
 }
 
@@ -40,7 +40,7 @@ async fn fifty_calls_at_once_ask_for_one_token() {
 #[tokio::test(start_paused = true)]
 async fn a_401_is_answered_with_one_new_token_for_all() {
     let stub =
-        Stub::new(|seen, _| if seen.bearer().as_deref() == Some("token-0") { unauthenticated() } else { one_value() });
+        Stub::new(|seen, _| if seen.bearer().as_deref() == Some("token-0") { refuse_token() } else { one_value() });
     let client = stub.robot();
     let (id, ranges) = (book(), one_range());
     let read = join_all((0..10).map(|_| client.read_values(&id, &ranges))).await;
@@ -51,12 +51,12 @@ async fn a_401_is_answered_with_one_new_token_for_all() {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_got_a_401_goes_out_once_more() {
     let stub = Stub::new(|_, n| match n {
-        0 => unauthenticated(),
+        0 => refuse_token(),
         _ => StubResponse::json(200, &json!({"spreadsheetId": SPREADSHEET_ID, "replies": [{}]})),
     });
     assert!(matches!(stub.robot().batch_update(&book(), &batch()).await, BatchResult::Applied(_)));
     assert_eq!((stub.tokens().len(), stub.calls().len()), (2, 2));
-    let stub = Stub::new(|_, _| unauthenticated());
+    let stub = Stub::new(|_, _| refuse_token());
     let BatchResult::NotExecuted(error) = stub.robot().batch_update(&book(), &batch()).await else {
         panic!("refused twice")
     };
@@ -136,7 +136,7 @@ async fn a_person_s_login_is_refreshed() {
     assert!(stub.tokens()[0].body.contains("refresh_token=re"));
 }
 
-fn acting(seen: &Seen) -> StubResponse {
+fn serve_token_or_values(seen: &Seen) -> StubResponse {
     if seen.line.contains(":generateAccessToken") {
         StubResponse::json(200, &json!({"accessToken": "acting", "expireTime": "2026-11-22T10:00:00Z"}))
     } else {
@@ -152,7 +152,7 @@ async fn one_account_acts_as_another_for_an_hour() {
         "service_account_impersonation_url": format!("{url}:generateAccessToken"),
         "source_credentials": service_account("https://oauth2.example/token"),
     });
-    let stub = Stub::new(|seen, _| acting(seen));
+    let stub = Stub::new(|seen, _| serve_token_or_values(seen));
     let client = with(&stub, &file);
     assert_eq!(client.client_email(), Some("robot@p.iam.gserviceaccount.com"));
     for _ in 0..3 {

@@ -23,7 +23,7 @@ fn batch() -> Batch {
     Batch::new(vec![Request::DeleteNamedRange { named_range_id: "1".to_owned() }, append])
 }
 
-fn applied() -> StubResponse {
+fn answer_applied() -> StubResponse {
     StubResponse::json(
         200,
         &json!({"spreadsheetId": SPREADSHEET_ID, "replies": [{}, {}], "commentUpdateState": "NO_UPDATES_REQUESTED"}),
@@ -31,7 +31,7 @@ fn applied() -> StubResponse {
 }
 
 /// Sends a batch. Returns the response, and how often the batch was sent.
-async fn sent(response: impl Fn(usize) -> StubResponse + Send + Sync + 'static) -> (BatchResult, usize) {
+async fn send_batch(response: impl Fn(usize) -> StubResponse + Send + Sync + 'static) -> (BatchResult, usize) {
     let stub = Stub::new(move |_, n| response(n));
     let result = stub.client().batch_update(&book(), &batch()).await;
     (result, stub.calls().len())
@@ -39,7 +39,7 @@ async fn sent(response: impl Fn(usize) -> StubResponse + Send + Sync + 'static) 
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
-    let stub = Stub::new(|_, _| applied().with("date", "Sun, 22 Nov 2026 09:30:00 GMT"));
+    let stub = Stub::new(|_, _| answer_applied().with("date", "Sun, 22 Nov 2026 09:30:00 GMT"));
     let client = stub.client();
     let BatchResult::Applied(response) = client.batch_update(&book(), &batch()).await else { panic!("it was applied") };
     assert_eq!((response.replies.len(), response.updated), (2, None));
@@ -101,7 +101,7 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
         ),
     ];
     for (what, response) in open {
-        let (result, sends) = sent(move |_| response()).await;
+        let (result, sends) = send_batch(move |_| response()).await;
         assert!(matches!(result, BatchResult::OutcomeUnknown(_)), "{what}: {result:?}");
         assert_eq!(sends, 1, "{what}");
     }
@@ -110,20 +110,20 @@ async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_names_the_request_that_was_refused() {
     let recorded = "Invalid requests[2].updateCells: No grid with id: 999999";
-    let (result, sends) = sent(move |_| StubResponse::error(400, "INVALID_ARGUMENT", recorded)).await;
+    let (result, sends) = send_batch(move |_| StubResponse::error(400, "INVALID_ARGUMENT", recorded)).await;
     let BatchResult::Refused(refusal) = result else { panic!("{result:?}") };
     assert_eq!((refusal.code, refusal.request, refusal.kind.as_deref(), sends), (400, Some(2), Some("updateCells"), 1));
     let (result, _) =
-        sent(|_| StubResponse::error(403, "PERMISSION_DENIED", "The caller does not have permission")).await;
+        send_batch(|_| StubResponse::error(403, "PERMISSION_DENIED", "The caller does not have permission")).await;
     assert!(matches!(result, BatchResult::Refused(refusal) if refusal.fault() == Fault::Denied));
-    let (result, _) = sent(|_| StubResponse::error(404, "NOT_FOUND", "Requested entity was not found.")).await;
+    let (result, _) = send_batch(|_| StubResponse::error(404, "NOT_FOUND", "Requested entity was not found.")).await;
     assert!(matches!(result, BatchResult::Refused(refusal) if refusal.code == 404));
 }
 
 #[tokio::test(start_paused = true)]
 async fn too_large_and_too_slow_ask_for_less() {
     for status in [408, 413] {
-        let (result, sends) = sent(move |_| StubResponse::html(status)).await;
+        let (result, sends) = send_batch(move |_| StubResponse::html(status)).await;
         assert!(matches!(result, BatchResult::TooLarge(_)), "{result:?}");
         assert_eq!(sends, 1);
     }
@@ -133,10 +133,10 @@ async fn too_large_and_too_slow_ask_for_less() {
 async fn a_429_was_not_executed_and_is_sent_again() {
     let throttled =
         || StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Write requests'");
-    let (result, sends) = sent(move |n| if n == 0 { throttled() } else { applied() }).await;
+    let (result, sends) = send_batch(move |n| if n == 0 { throttled() } else { answer_applied() }).await;
     assert!(matches!(result, BatchResult::Applied(_)));
     assert_eq!(sends, 2);
-    let (result, sends) = sent(move |_| throttled()).await;
+    let (result, sends) = send_batch(move |_| throttled()).await;
     let BatchResult::NotExecuted(error) = result else { panic!("{result:?}") };
     assert_eq!(error.fault(), Fault::Throttled);
     assert!(sends > 9, "time bounds a 429, not the number of attempts: {sends}");
@@ -144,7 +144,7 @@ async fn a_429_was_not_executed_and_is_sent_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_after_a_429_is_still_lost() {
-    let (result, sends) = sent(|n| match n {
+    let (result, sends) = send_batch(|n| match n {
         0 => StubResponse::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
         _ => StubResponse::html(503),
     })
@@ -197,7 +197,7 @@ async fn a_spreadsheet_whose_making_was_lost_is_not_made_twice() {
 async fn no_minute_has_more_than_fifty_writes() {
     let stub = Stub::new(|seen, _| {
         if seen.line.starts_with("POST") {
-            applied()
+            answer_applied()
         } else {
             StubResponse::json(200, &json!({"spreadsheetId": SPREADSHEET_ID}))
         }

@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    fn wire(cell: &CellData) -> Value {
+    fn serialize_cell(cell: &CellData) -> Value {
         serde_json::to_value(cell).expect("a cell is JSON")
     }
 
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn texts_that_look_like_something_else_stay_texts() {
         for text in ["0042", "=HYPERLINK(\"x\")", "+1", "12345678901234567890"] {
-            assert_eq!(wire(&CellData::text(text)), json!({"userEnteredValue": {"stringValue": text}}));
+            assert_eq!(serialize_cell(&CellData::text(text)), json!({"userEnteredValue": {"stringValue": text}}));
         }
     }
 
@@ -269,7 +269,7 @@ mod tests {
         let datetime = CellData::number(43_831.5).expect("finite");
         let shown = datetime.with_format(CellFormat::number(NumberKind::DateTime, Some("yyyy-mm-dd hh:mm:ss")));
         assert_eq!(
-            wire(&shown),
+            serialize_cell(&shown),
             json!({
                 "userEnteredValue": {"numberValue": 43_831.5},
                 "userEnteredFormat": {"numberFormat": {"type": "DATE_TIME", "pattern": "yyyy-mm-dd hh:mm:ss"}}
@@ -286,7 +286,7 @@ mod tests {
             CellData::blank().with_format(CellFormat::bold()),
         ];
         for cell in cells {
-            assert!(!wire(&cell).to_string().contains("null"));
+            assert!(!serialize_cell(&cell).to_string().contains("null"));
         }
     }
 }

@@ -300,7 +300,7 @@ fn decode(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn found(method: &Method, path: &str) -> Option<(ApiMethod, String, String)> {
+    fn find_route(method: &Method, path: &str) -> Option<(ApiMethod, String, String)> {
         Route::find(method, path).map(|route| (route.api, route.id, route.range))
     }
 
@@ -327,21 +327,21 @@ mod tests {
             (&post, "/v4/spreadsheets/x/sheets/7%3AcopyTo", ApiMethod::SheetsCopyTo, "7"),
             (&get, "/v4/spreadsheets/x/developerMetadata/42", ApiMethod::MetadataGet, "42"),
         ] {
-            assert_eq!(found(method, path), Some((api, "x".to_owned(), range.to_owned())), "{path}");
+            assert_eq!(find_route(method, path), Some((api, "x".to_owned(), range.to_owned())), "{path}");
         }
-        assert_eq!(found(&post, "/v4/spreadsheets").map(|found| found.0), Some(ApiMethod::Create));
-        assert_eq!(found(&Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(ApiMethod::DriveDelete));
-        let permission = found(&Method::DELETE, "/drive/v3/files/x/permissions/7");
+        assert_eq!(find_route(&post, "/v4/spreadsheets").map(|found| found.0), Some(ApiMethod::Create));
+        assert_eq!(find_route(&Method::DELETE, "/drive/v3/files/x").map(|found| found.0), Some(ApiMethod::DriveDelete));
+        let permission = find_route(&Method::DELETE, "/drive/v3/files/x/permissions/7");
         assert_eq!(permission, Some((ApiMethod::PermissionsDelete, "x".to_owned(), "7".to_owned())));
-        assert_eq!(found(&post, "/drive/v3/files/x/copy").map(|found| found.0), Some(ApiMethod::DriveCopy));
-        assert_eq!(found(&get, "/drive/v3/files/x/export").map(|found| found.0), Some(ApiMethod::DriveExport));
-        let export = found(&get, "/spreadsheets/d/x/export");
+        assert_eq!(find_route(&post, "/drive/v3/files/x/copy").map(|found| found.0), Some(ApiMethod::DriveCopy));
+        assert_eq!(find_route(&get, "/drive/v3/files/x/export").map(|found| found.0), Some(ApiMethod::DriveExport));
+        let export = find_route(&get, "/spreadsheets/d/x/export");
         assert_eq!(export, Some((ApiMethod::DocsExport, "x".to_owned(), String::new())));
-        assert_eq!(found(&put, "/upload/drive/v2/files/x").map(|found| found.0), Some(ApiMethod::DriveUpload));
-        assert_eq!(found(&put, "/upload/drive/v3/files").map(|found| found.0), Some(ApiMethod::DriveUploadCreate));
-        let upload = found(&Method::PATCH, "/upload/drive/v3/files/x");
+        assert_eq!(find_route(&put, "/upload/drive/v2/files/x").map(|found| found.0), Some(ApiMethod::DriveUpload));
+        assert_eq!(find_route(&put, "/upload/drive/v3/files").map(|found| found.0), Some(ApiMethod::DriveUploadCreate));
+        let upload = find_route(&Method::PATCH, "/upload/drive/v3/files/x");
         assert_eq!(upload, Some((ApiMethod::DriveUploadUpdate, "x".to_owned(), String::new())));
-        assert_eq!(found(&get, "/drive/v3/files/x/revisions"), None);
+        assert_eq!(find_route(&get, "/drive/v3/files/x/revisions"), None);
     }
 
     #[test]
@@ -370,7 +370,7 @@ mod tests {
             (Method::POST, "/v4/spreadsheets/x/values/A1"),
             (Method::GET, "/v4/spreadsheets/x/values/%FF"),
         ] {
-            assert_eq!(found(&method, path), None, "{path}");
+            assert_eq!(find_route(&method, path), None, "{path}");
         }
     }
 }

@@ -250,7 +250,7 @@ pub(crate) fn apply_fields(value: Value, query: &QueryParams, usual: &str) -> Re
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> Map<String, Value> {
+    fn make_named_file(name: &str) -> Map<String, Value> {
         Map::from_iter([("name".to_owned(), name.into()), ("mimeType".to_owned(), SPREADSHEET.into())])
     }
 
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_file_is_made_found_by_name_and_removed() {
         let store = SpreadsheetStore::in_memory().unwrap();
-        let made = create(&store, "x", &named("it's"), 0).unwrap();
+        let made = create(&store, "x", &make_named_file("it's"), 0).unwrap();
         assert_eq!((&made["id"], &made["name"], &made["mimeType"]), (&json!("x"), &json!("it's"), &json!(SPREADSHEET)));
         assert_eq!(ids(&store, "q=mimeType%3D'application/vnd.google-apps.spreadsheet'+and+name+%3D+'it%5C's'"), ["x"]);
         assert_eq!(ids(&store, "q=mimeType%3D'application/vnd.google-apps.folder'"), [""; 0]);
@@ -287,7 +287,7 @@ mod tests {
     fn a_list_has_pages_and_an_order() {
         let store = SpreadsheetStore::in_memory().unwrap();
         for (id, name, at) in [("1", "b", 0), ("2", "a", 1_000), ("3", "C", 2_000)] {
-            create(&store, id, &named(name), at).unwrap();
+            create(&store, id, &make_named_file(name), at).unwrap();
         }
         assert_eq!(ids(&store, ""), ["3", "2", "1"]);
         assert_eq!(ids(&store, "orderBy=name"), ["2", "1", "3"]);
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!((&root["id"], &root["name"]), (&json!(ROOT_ID), &json!("My Drive")));
         assert_eq!(root, get(&store, ROOT_ID, &QueryParams::default(), 9).unwrap());
         let within = |parents: Value| {
-            let mut body = named("x");
+            let mut body = make_named_file("x");
             body.insert("parents".to_owned(), parents);
             create(&store, "x", &body, 0)
         };
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn what_would_not_be_stored_of_a_file_is_refused() {
         let store = SpreadsheetStore::in_memory().unwrap();
-        create(&store, "x", &named("x"), 0).unwrap();
+        create(&store, "x", &make_named_file("x"), 0).unwrap();
         for (name, value) in [("description", json!("d")), ("starred", json!(true)), ("properties", json!({}))] {
             let body = Map::from_iter([(name.to_owned(), value), ("mimeType".to_owned(), SPREADSHEET.into())]);
             let refused = |done: Result<Value, DriveError>| matches!(done, Err(DriveError::Api(error)) if error.status == "UNIMPLEMENTED");

@@ -169,13 +169,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn seen(cell: &Cell, values: ValueRenderOption, shows_dates_as_text: bool) -> String {
+    fn render_text(cell: &Cell, values: ValueRenderOption, shows_dates_as_text: bool) -> String {
         let mut out = Vec::new();
         RenderOptions { values, shows_dates_as_text }.write(cell, &mut out);
         String::from_utf8(out).expect("JSON is UTF-8")
     }
 
-    fn dated(number: f64) -> Cell {
+    fn make_date_cell(number: f64) -> Cell {
         let mut cell = Cell::number(number);
         let format = json!({"numberFormat": {"type": "DATE", "pattern": "yyyy-mm-dd"}});
         cell.set_member("userEnteredFormat", Some(format));
@@ -187,15 +187,18 @@ mod tests {
         let half =
             Cell::from_value(CellValue::Formula { source: "=4/2".into(), result: Some(FormulaResult::Number(2.0)) });
         let options = [ValueRenderOption::Formatted, ValueRenderOption::Unformatted, ValueRenderOption::Formula];
-        assert_eq!(options.map(|o| seen(&half, o, false)), ["\"2\"", "2", "\"=4/2\""]);
-        assert_eq!(options.map(|o| seen(&dated(43_831.0), o, false)), ["\"2020-01-01\"", "43831", "43831"]);
-        assert_eq!(seen(&dated(43_831.0), ValueRenderOption::Unformatted, true), "\"2020-01-01\"");
+        assert_eq!(options.map(|o| render_text(&half, o, false)), ["\"2\"", "2", "\"=4/2\""]);
         assert_eq!(
-            options.map(|o| seen(&Cell::from_value(CellValue::Bool(true)), o, false)),
+            options.map(|o| render_text(&make_date_cell(43_831.0), o, false)),
+            ["\"2020-01-01\"", "43831", "43831"]
+        );
+        assert_eq!(render_text(&make_date_cell(43_831.0), ValueRenderOption::Unformatted, true), "\"2020-01-01\"");
+        assert_eq!(
+            options.map(|o| render_text(&Cell::from_value(CellValue::Bool(true)), o, false)),
             ["\"TRUE\"", "true", "true"]
         );
-        assert_eq!(options.map(|o| seen(&Cell::text("=x\"\n"), o, true)), ["\"=x\\\"\\n\""; 3]);
-        assert_eq!(options.map(|o| seen(&Cell::default(), o, false)), ["\"\""; 3]);
+        assert_eq!(options.map(|o| render_text(&Cell::text("=x\"\n"), o, true)), ["\"=x\\\"\\n\""; 3]);
+        assert_eq!(options.map(|o| render_text(&Cell::default(), o, false)), ["\"\""; 3]);
     }
 
     #[test]

@@ -161,7 +161,7 @@ pub(crate) fn is_digits(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn typed(text: &str) -> Option<(f64, String, String)> {
+    fn parse_date(text: &str) -> Option<(f64, String, String)> {
         parse_moment(text).map(|(value, format)| (value, format.pattern.clone(), format.show(value)))
     }
 
@@ -182,14 +182,17 @@ mod tests {
             ("2020-01-01 6:00 PM", 43_831.75, "yyyy-mm-dd h:mm am/pm"),
             ("Mar 1, 2016 18:00", 42_430.75, "mmm d, yyyy h:mm"),
         ] {
-            assert_eq!(typed(text), Some((value, pattern.to_owned(), text.to_owned())), "{text}");
+            assert_eq!(parse_date(text), Some((value, pattern.to_owned(), text.to_owned())), "{text}");
         }
     }
 
     #[test]
     fn short_spellings_are_completed() {
-        assert_eq!(typed("6pm").map(|(value, _, shown)| (value, shown)), Some((0.75, "6:00 PM".to_owned())));
-        assert_eq!(typed("1/31/20").map(|(value, _, shown)| (value, shown)), Some((43_861.0, "1/31/2020".to_owned())));
+        assert_eq!(parse_date("6pm").map(|(value, _, shown)| (value, shown)), Some((0.75, "6:00 PM".to_owned())));
+        assert_eq!(
+            parse_date("1/31/20").map(|(value, _, shown)| (value, shown)),
+            Some((43_861.0, "1/31/2020".to_owned()))
+        );
     }
 
     #[test]

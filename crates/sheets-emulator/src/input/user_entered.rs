@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn typed(text: &str) -> (Option<CellValue>, String) {
+    fn enter_text(text: &str) -> (Option<CellValue>, String) {
         let entry = EnteredValue::from_typed_text(text);
         (entry.value, entry.format.map(|f| f.pattern).unwrap_or_default())
     }
@@ -145,7 +145,7 @@ mod tests {
             ("12.5%", 0.125, "0.00%"),
             ("1e5", 100_000.0, "0.00E+00"),
         ] {
-            assert_eq!(typed(text), (Some(CellValue::Number(value)), pattern.to_owned()), "{text}");
+            assert_eq!(enter_text(text), (Some(CellValue::Number(value)), pattern.to_owned()), "{text}");
         }
         assert_eq!(EnteredValue::from_typed_text("True").value, Some(CellValue::Bool(true)));
         assert_eq!(EnteredValue::from_typed_text("").value, None);
@@ -168,9 +168,9 @@ mod tests {
             "1_0",
             "$",
         ] {
-            assert_eq!(typed(text), (Some(CellValue::Text(text.to_owned())), String::new()), "{text}");
+            assert_eq!(enter_text(text), (Some(CellValue::Text(text.to_owned())), String::new()), "{text}");
         }
-        assert_eq!(typed("'0042").0, Some(CellValue::Text("0042".to_owned())));
+        assert_eq!(enter_text("'0042").0, Some(CellValue::Text("0042".to_owned())));
     }
 
     #[test]

@@ -185,7 +185,7 @@ mod tests {
     use crate::storage::transaction::SpreadsheetProperties;
     use serde_json::{Value, json};
 
-    fn seen(text: &str, major: Dimension, is_pretty: bool) -> Value {
+    fn write_range(text: &str, major: Dimension, is_pretty: bool) -> Value {
         let store = SpreadsheetStore::in_memory().unwrap();
         store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let tx = store.write("s").unwrap();
@@ -209,21 +209,21 @@ mod tests {
     fn gaps_stay_and_ends_are_cut_as_google_recorded_them() {
         for pretty in [true, false] {
             assert_eq!(
-                seen("Sheet1", Dimension::Rows, pretty),
+                write_range("Sheet1", Dimension::Rows, pretty),
                 json!({"range": "Sheet1!A1:Z1000", "majorDimension": "ROWS",
                        "values": [["A1", "B1", "", "D1"], ["", "b2"], [], [4]]})
             );
             assert_eq!(
-                seen("A1:D4", Dimension::Columns, pretty),
+                write_range("A1:D4", Dimension::Columns, pretty),
                 json!({"range": "Sheet1!A1:D4", "majorDimension": "COLUMNS",
                        "values": [["A1", "", "", 4], ["B1", "b2"], [], ["D1"]]})
             );
             assert_eq!(
-                seen("E1:F", Dimension::Rows, pretty),
+                write_range("E1:F", Dimension::Rows, pretty),
                 json!({"range": "Sheet1!E1:F1000", "majorDimension": "ROWS"})
             );
-            assert_eq!(seen("C1:D2", Dimension::Rows, pretty)["values"], json!([["", "D1"]]));
-            assert_eq!(seen("A2:B2", Dimension::Columns, pretty)["values"], json!([[], ["b2"]]));
+            assert_eq!(write_range("C1:D2", Dimension::Rows, pretty)["values"], json!([["", "D1"]]));
+            assert_eq!(write_range("A2:B2", Dimension::Columns, pretty)["values"], json!([[], ["b2"]]));
         }
     }
 }

@@ -254,7 +254,7 @@ mod tests {
     use crate::storage::store::SpreadsheetStore;
     use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
-    fn found(cells: &[&str], text: &str) -> Option<String> {
+    fn detect_table(cells: &[&str], text: &str) -> Option<String> {
         let store = SpreadsheetStore::in_memory().unwrap();
         store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let tx = store.write("s").unwrap();
@@ -272,21 +272,21 @@ mod tests {
     fn the_examples_of_the_guide_come_out() {
         let sheet = ["xxx", "xxx", "", ".xxx", ".xxx", ".xxx"];
         for text in ["Sheet1", "B4", "C5:D5", "B2:D4", "A3:G10"] {
-            assert_eq!(found(&sheet, text).as_deref(), Some("Sheet1!B4:D6"), "{text}");
+            assert_eq!(detect_table(&sheet, text).as_deref(), Some("Sheet1!B4:D6"), "{text}");
         }
-        assert_eq!(found(&sheet, "A1").as_deref(), Some("Sheet1!A1:C2"));
-        assert_eq!(found(&sheet, "E4"), None);
-        assert_eq!(found(&sheet, "A4"), None);
+        assert_eq!(detect_table(&sheet, "A1").as_deref(), Some("Sheet1!A1:C2"));
+        assert_eq!(detect_table(&sheet, "E4"), None);
+        assert_eq!(detect_table(&sheet, "A4"), None);
     }
 
     #[test]
     fn a_row_with_a_hole_is_two_tables_as_recorded() {
-        assert_eq!(found(&["x.z"], "Sheet1").as_deref(), Some("Sheet1!C1"));
-        assert_eq!(found(&["x.z"], "A1").as_deref(), Some("Sheet1!A1"));
-        assert_eq!(found(&["x.z", "xyz"], "A1").as_deref(), Some("Sheet1!A1:C2"));
-        assert_eq!(found(&["xyz", "x.z"], "Sheet1").as_deref(), Some("Sheet1!A1:C2"));
-        assert_eq!(found(&["xyz", "x.z", "xyz"], "B2").as_deref(), Some("Sheet1!A1:C3"));
-        assert_eq!(found(&[], "Sheet1"), None);
+        assert_eq!(detect_table(&["x.z"], "Sheet1").as_deref(), Some("Sheet1!C1"));
+        assert_eq!(detect_table(&["x.z"], "A1").as_deref(), Some("Sheet1!A1"));
+        assert_eq!(detect_table(&["x.z", "xyz"], "A1").as_deref(), Some("Sheet1!A1:C2"));
+        assert_eq!(detect_table(&["xyz", "x.z"], "Sheet1").as_deref(), Some("Sheet1!A1:C2"));
+        assert_eq!(detect_table(&["xyz", "x.z", "xyz"], "B2").as_deref(), Some("Sheet1!A1:C3"));
+        assert_eq!(detect_table(&[], "Sheet1"), None);
     }
 
     /// What a search finds that reads every row.

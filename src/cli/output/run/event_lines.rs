@@ -197,7 +197,7 @@ mod tests {
         assert_ne!(of("price", "n/a"), of("quantity", "n/a"));
     }
 
-    fn story() -> Vec<(u64, Event)> {
+    fn list_events() -> Vec<(u64, Event)> {
         let counts = |n| Counts { read: n, new: n - 1, failed: 1, ..Counts::default() };
         let progress = |n, all| Event::Progress { counts: counts(n), source: all };
         vec![
@@ -220,7 +220,7 @@ mod tests {
 
     fn lines_of(is_verbose: bool) -> String {
         let mut lines = EventLines::new(&fixtures::make_place(), is_verbose, true);
-        story().iter().filter_map(|(at, event)| lines.format_event(event, *at)).collect::<Vec<_>>().join("\n")
+        list_events().iter().filter_map(|(at, event)| lines.format_event(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
     #[test]

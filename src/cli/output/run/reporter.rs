@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     /// Returns standard output and standard error of a run with this many failures.
-    fn shown(options: ReporterOptions, failures: u64) -> (String, String) {
+    fn report_run(options: ReporterOptions, failures: u64) -> (String, String) {
         shown_at(options, failures, fixtures::make_place())
     }
 
@@ -247,7 +247,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_person_gets_progress_on_stderr_and_summary_on_stdout() {
-        let (out, err) = shown(ReporterOptions::default(), 0);
+        let (out, err) = report_run(ReporterOptions::default(), 0);
         assert!(out.starts_with("quakes  ✔ succeeded") && out.contains("new 1,707"), "{out}");
         insta::assert_snapshot!(err, @r"
         quakes: run 20180207-012613-00abc started
@@ -257,7 +257,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_machine_gets_one_document_and_nothing_else() {
-        let (out, err) = shown(ReporterOptions { wants_json: true, ..ReporterOptions::default() }, 23);
+        let (out, err) = report_run(ReporterOptions { wants_json: true, ..ReporterOptions::default() }, 23);
         assert_eq!(err, "");
         let document: Value = serde_json::from_str(&out).expect("one document");
         assert_eq!((&document["exit_code"], &document["counts"]["failed"]), (&3.into(), &23.into()));
@@ -278,7 +278,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_first_run_in_a_local_file_says_where_it_is() {
-        let (out, err) = shown(ReporterOptions { is_quiet: true, ..ReporterOptions::default() }, 0);
+        let (out, err) = report_run(ReporterOptions { is_quiet: true, ..ReporterOptions::default() }, 0);
         assert_eq!(out, "");
         assert_eq!(err, "quakes: first run in local file fixtures/quakes.sheet, because no spreadsheet is set\n");
     }

@@ -130,13 +130,13 @@ mod tests {
 
     use super::*;
 
-    fn plain(report: &RunReport) -> String {
+    fn render_plain(report: &RunReport) -> String {
         format_summary(report, &fixtures::make_place(), Palette::new(false))
     }
 
     #[test]
     fn a_first_run_shows_what_came_in_and_how_to_see_it() {
-        insta::assert_snapshot!(plain(&fixtures::report()), @r"
+        insta::assert_snapshot!(render_plain(&fixtures::report()), @r"
         quakes  ✔ succeeded in 1.2 s
           read 1,707 · new 1,707 · skipped 0 · failed 0 · recovered 0
           tab Quakes: 1,707 rows added · 1,707 keys in all · 3 writes, 2 reads, no 429
@@ -149,7 +149,7 @@ mod tests {
     fn a_second_run_has_nothing_new() {
         let mut report = fixtures::report();
         (report.run.counts.new, report.run.counts.skipped, report.rows, report.writes) = (0, 1_707, 0, 1);
-        insta::assert_snapshot!(plain(&report), @r"
+        insta::assert_snapshot!(render_plain(&report), @r"
         quakes  ✔ succeeded in 1.2 s
           read 1,707 · new 0 · skipped 1,707 · failed 0 · recovered 0
           tab Quakes: 0 rows added · 1,707 keys in all · 1 write, 2 reads, no 429
@@ -163,16 +163,16 @@ mod tests {
         let mut report = fixtures::report();
         (report.run.counts.new, report.run.counts.skipped) = (0, 1_707);
         report.skips = SkipCounts { done: 1_700, twice: 3, exhausted: 2, by_request: 2 };
-        let text = plain(&report);
+        let text = render_plain(&report);
         let wanted = "skipped 1,707 (1700 done before, 3 twice in this source, 2 exhausted, 2 by request) · failed 0";
         assert!(text.contains(wanted), "{text}");
         report.skips = SkipCounts { done: 1_707, ..SkipCounts::default() };
-        assert!(plain(&report).contains("skipped 1,707 · failed 0"));
+        assert!(render_plain(&report).contains("skipped 1,707 · failed 0"));
     }
 
     #[test]
     fn failures_and_429_stand_out_and_say_where_to_look() {
-        insta::assert_snapshot!(plain(&fixtures::make_partial_report()), @r"
+        insta::assert_snapshot!(render_plain(&fixtures::make_partial_report()), @r"
         quakes  ▲ partial in 2 min 05 s
           3 items failed
           read 1,707 · new 1,500 · skipped 204 · failed 3 · recovered 2
@@ -189,7 +189,7 @@ mod tests {
         report.run.status = RunStatus::Failed;
         report.run.message = "feed.json:812 (record 900): the document ends in the middle of a record".into();
         (report.run.counts.read, report.run.counts.new, report.rows, report.keys) = (899, 899, 899, 899);
-        insta::assert_snapshot!(plain(&report), @r"
+        insta::assert_snapshot!(render_plain(&report), @r"
         quakes  ✘ failed in 1.2 s
           feed.json:812 (record 900): the document ends in the middle of a record
           read 899 · new 899 · skipped 0 · failed 0 · recovered 0
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_tab_that_is_not_there_yet_is_not_offered_to_be_seen() {
-        let text = plain(&RunReport { keys: 0, rows: 0, ..fixtures::report() });
+        let text = render_plain(&RunReport { keys: 0, rows: 0, ..fixtures::report() });
         assert!(!text.contains("see it"), "{text}");
     }
 
@@ -224,6 +224,6 @@ mod tests {
             bare.push_str(if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) });
         }
         assert!(dressed.contains('\u{1b}'));
-        assert_eq!(bare, plain(&fixtures::make_partial_report()));
+        assert_eq!(bare, render_plain(&fixtures::make_partial_report()));
     }
 }

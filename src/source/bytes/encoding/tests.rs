@@ -12,7 +12,7 @@ fn read_pipe(bytes: &[u8], size: usize) -> (Vec<u8>, Option<String>, &'static st
     (text, error, facts.encoding().map_or("", Encoding::name))
 }
 
-fn census(bytes: &[u8], size: usize) -> &'static str {
+fn guess_in_pieces(bytes: &[u8], size: usize) -> &'static str {
     let mut census = Utf8Census::default();
     census.add_all(DrippingReader(bytes, size)).expect("bytes in memory");
     census.encoding().name()
@@ -55,7 +55,7 @@ fn the_whole_of_a_file_decides_its_encoding() {
         (b"\x83n\x83\x8d", "UTF-8"),
     ] {
         for size in 1..7 {
-            assert_eq!(census(bytes, size), encoding, "{bytes:?}");
+            assert_eq!(guess_in_pieces(bytes, size), encoding, "{bytes:?}");
         }
     }
 }
@@ -86,6 +86,6 @@ proptest! {
         Just(b'a'), Just(b'\n'), Just(0xc3), Just(0xbc), Just(0xfc), Just(0xe2), Just(0x82), Just(0x81), any::<u8>()
     ], 0..60), size in 1_usize..20) {
         prop_assert_eq!(read_pipe(&bytes, size), read_pipe(&bytes, 1 << 20));
-        prop_assert_eq!(census(&bytes, size), census(&bytes, 1 << 20));
+        prop_assert_eq!(guess_in_pieces(&bytes, size), guess_in_pieces(&bytes, 1 << 20));
     }
 }

@@ -21,7 +21,7 @@ fn read_up_to(text: &[u8], limit: usize) -> (Vec<Record>, Option<SourceError>) {
     }
 }
 
-fn described(records: &[Record]) -> Vec<String> {
+fn describe_records(records: &[Record]) -> Vec<String> {
     let body = |r: &Record| r.body.as_ref().map_or_else(|e| e.0.clone(), ToString::to_string);
     records.iter().map(|r| format!("{}: {}", r.position, body(r))).collect()
 }
@@ -31,7 +31,7 @@ fn a_row_is_a_record_of_texts_with_its_own_line() {
     let (records, error) = read(b"id,name\r\n0042,\"a\nb\"\r\n\r\n7,\n");
     assert_eq!(error, None);
     assert_eq!(
-        described(&records),
+        describe_records(&records),
         [
             "a.csv:2 (record 1): {\"id\":\"0042\",\"name\":\"a\\nb\"}",
             "a.csv:5 (record 2): {\"id\":\"7\",\"name\":\"\"}",
@@ -44,7 +44,7 @@ fn a_bad_row_is_reported_with_its_bytes_and_the_next_is_read() {
     let (records, error) = read(b"id,name\n1\n2,\"x\xff\"\n3,a,b\n4,ok");
     assert_eq!(error, None);
     assert_eq!(
-        described(&records),
+        describe_records(&records),
         [
             "a.csv:2 (record 1): the row has 1 field, where the header row names 2",
             "a.csv:3 (record 2): field \"name\" is not valid UTF-8; correct its characters in the file; if the whole file is in \
@@ -72,7 +72,7 @@ fn a_file_that_ends_in_the_middle_of_a_row_breaks_the_source() {
         ),
     ] {
         let (records, error) = read(text);
-        assert_eq!(described(&records), ["a.csv:2 (record 1): {\"id\":\"1\",\"name\":\"a\"}"]);
+        assert_eq!(describe_records(&records), ["a.csv:2 (record 1): {\"id\":\"1\",\"name\":\"a\"}"]);
         let error = error.expect("the source is broken").to_string();
         assert!(error.starts_with(why), "{error}");
     }
@@ -280,7 +280,7 @@ fn a_header_of_one_field_suggests_its_delimiter() {
 }
 
 /// Formats a field as a program may write it: quoted where necessary, or always.
-fn written(text: &str, quote: bool) -> String {
+fn write_field(text: &str, quote: bool) -> String {
     if quote || text.contains([',', '"', '\n', '\r']) || text.starts_with([' ', '\t']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -291,7 +291,7 @@ fn written(text: &str, quote: bool) -> String {
 fn rows_of(table: &[Vec<(String, bool)>], end: &str) -> Vec<String> {
     table
         .iter()
-        .map(|row| row.iter().map(|(text, quote)| written(text, *quote)).collect::<Vec<_>>().join(",") + end)
+        .map(|row| row.iter().map(|(text, quote)| write_field(text, *quote)).collect::<Vec<_>>().join(",") + end)
         .collect()
 }
 

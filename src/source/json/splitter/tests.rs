@@ -17,7 +17,7 @@ fn split(text: &[u8], path: &str) -> (Vec<String>, Option<SplitError>) {
     }
 }
 
-fn broken(text: &str, path: &str) -> String {
+fn split_broken(text: &str, path: &str) -> String {
     match split(text.as_bytes(), path).1 {
         Some(
             SplitError::Broken(position, why)
@@ -68,9 +68,9 @@ fn what_can_not_be_resynchronised_breaks_the_walk_at_its_place() {
         ("{\"b\":1}", ".a[]", "1:7 items is .a[], but the object at . has no member \"a\""),
         ("", ".a[]", "1:1 cut off"),
     ] {
-        assert_eq!(broken(text, path), message, "{text}");
+        assert_eq!(split_broken(text, path), message, "{text}");
     }
-    assert!(broken(&format!("[\"{}\"]", "x".repeat(2_000)), ".[]").contains("longer than 1000 bytes"));
+    assert!(split_broken(&format!("[\"{}\"]", "x".repeat(2_000)), ".[]").contains("longer than 1000 bytes"));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_repeated_member_of_the_path_is_an_error() {
             "1:16 items is .a.b[], and the object at . has the member \"a\"",
         ),
     ] {
-        let message = broken(text, path);
+        let message = split_broken(text, path);
         assert!(message.starts_with(at), "{message}");
         assert_eq!(split(text.as_bytes(), path).0, ["1"]);
     }

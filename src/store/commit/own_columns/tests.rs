@@ -14,7 +14,7 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-fn own(columns: &[String]) -> OwnColumns<'_> {
+fn make_own_columns(columns: &[String]) -> OwnColumns<'_> {
     OwnColumns { job: "j", tab: "Quakes", columns }
 }
 
@@ -23,7 +23,7 @@ fn mark(sheet_id: i32, column: u32, value: &str) -> ColumnMark {
 }
 
 /// A commit that adds these columns for one row.
-fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
+fn make_commit(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
     let cells = cells.iter().map(|(name, cell)| ((*name).to_owned(), cell.clone())).collect();
     let done = ItemResult::Done {
         key: Key::new("k").expect("a usable key"),
@@ -39,21 +39,21 @@ fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
 
 #[test]
 fn a_new_column_is_put_right_of_the_last_header() {
-    let commit = adding(&["n"], &[]);
+    let commit = make_commit(&["n"], &[]);
     let mut roomy = tab(&["id", "mine"], 26);
     let requests = add_new_columns(&mut roomy, &commit);
     assert!(matches!(requests[0], Request::InsertDimension { range, .. } if range.start_index == 2));
     assert_eq!((roomy.header, roomy.width), (names(&["id", "mine", "n"]), 27));
     let mut full = tab(&["id"], 1);
     assert!(matches!(add_new_columns(&mut full, &commit)[0], Request::AppendDimension { length: 1, .. }));
-    assert!(add_new_columns(&mut full, &adding(&[], &[])).is_empty());
+    assert!(add_new_columns(&mut full, &make_commit(&[], &[])).is_empty());
 }
 
 #[test]
 fn a_new_column_looks_as_the_first_of_its_cells() {
     let requests = add_new_columns(
         &mut tab(&["id"], 26),
-        &adding(&["day", "n"], &[("day", Value::Date(45_000.0)), ("n", Value::Number(1.0))]),
+        &make_commit(&["day", "n"], &[("day", Value::Date(45_000.0)), ("n", Value::Number(1.0))]),
     );
     let looks = requests.iter().filter_map(|request| match request {
         Request::RepeatCell { range, cell, .. } => Some((range.start_column_index, cell.clone())),
@@ -66,12 +66,12 @@ fn a_new_column_looks_as_the_first_of_its_cells() {
 #[test]
 fn only_columns_of_the_job_are_marked_each_with_its_own_id() {
     let (tab, head) = (tab(&["id", "mine", "n"], 3), HeadId { commit: 1, nonce: 5 });
-    let made = mark_own_columns(head, &tab, &own(&names(&["id", "n", "elsewhere"])), &names(&["id"]));
+    let made = mark_own_columns(head, &tab, &make_own_columns(&names(&["id", "n", "elsewhere"])), &names(&["id"]));
     let [Request::CreateDeveloperMetadata { developer_metadata: mark }] = made.as_slice() else {
         panic!("one mark: {made:?}");
     };
     assert_eq!((mark.metadata_value.as_str(), mark.location.dimension_range.start_index), ("n", 2));
-    let all = mark_own_columns(head, &tab, &own(&names(&["id", "n"])), &[]);
+    let all = mark_own_columns(head, &tab, &make_own_columns(&names(&["id", "n"])), &[]);
     assert!(all.len() == 2 && all[0] != all[1]);
 }
 
@@ -80,7 +80,7 @@ fn of_a_wide_tab_the_same_columns_are_marked_each_time() {
     let head = HeadId { commit: 1, nonce: 5 };
     let wide: Vec<String> = (0..9_000).map(|n| format!("a long name of a column, number {n}")).collect();
     let wide_tab = Tab { header: wide.clone(), ..tab(&[], 9_000) };
-    let all = own(&wide);
+    let all = make_own_columns(&wide);
     let first = mark_own_columns(head, &wide_tab, &all, &[]).len();
     assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked_columns().len());
     // The next run knows what the state had room for, finds the others by their headers, and marks
@@ -97,9 +97,9 @@ fn of_a_wide_tab_the_same_columns_are_marked_each_time() {
 fn a_renamed_column_is_found_by_its_mark() {
     let mut tab = tab(&["id", "Mag (Mw)", "mine"], 3);
     let columns = names(&["id", "magnitude", "depth"]);
-    assert_eq!(own(&columns).find_missing_columns(&tab), names(&["magnitude", "depth"]));
+    assert_eq!(make_own_columns(&columns).find_missing_columns(&tab), names(&["magnitude", "depth"]));
     let marks = [mark(7, 0, "id"), mark(7, 1, "magnitude"), mark(8, 2, "depth")];
-    let found = own(&columns).find_lost_columns(&mut tab, Some(&marks));
+    let found = make_own_columns(&columns).find_lost_columns(&mut tab, Some(&marks));
     assert_eq!((found.is_blocking(), found.deleted_columns), (false, names(&["depth"])));
     assert_eq!((tab.position("magnitude"), tab.position("depth")), (Some(1), None));
     assert_eq!(tab.columns(), names(&["id", "magnitude", "mine"]));
@@ -118,17 +118,18 @@ fn a_header_text_counts_before_a_mark() {
     let columns = names(&["id", "n", "m"]);
     let swapped = tab(&["id", "m", "n"], 3);
     assert!(
-        own(&columns).find_missing_columns(&swapped).is_empty()
-            && own(&columns).find_duplicated_columns(&swapped).is_empty()
+        make_own_columns(&columns).find_missing_columns(&swapped).is_empty()
+            && make_own_columns(&columns).find_duplicated_columns(&swapped).is_empty()
     );
     let mut taken = tab(&["id", "m", "x"], 3);
     let marks = [mark(7, 1, "n"), mark(7, 2, "m")];
-    let found = own(&columns).find_lost_columns(&mut taken, Some(&marks));
+    let found = make_own_columns(&columns).find_lost_columns(&mut taken, Some(&marks));
     assert_eq!((found.is_blocking(), found.deleted_columns, taken.position("m")), (false, names(&["n"]), Some(1)));
     assert!(found.anomalies[0].message.contains("the values of \"m\" go there now"), "{:?}", found.anomalies);
     // A column that the job has added since has its own mark.
     let mut since = tab(&["id", "m", "x", "renamed"], 4);
-    let found = own(&columns).find_lost_columns(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
+    let found = make_own_columns(&columns)
+        .find_lost_columns(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
     assert_eq!((found.deleted_columns.len(), since.position("n")), (0, Some(3)));
 }
 
@@ -136,7 +137,7 @@ fn a_header_text_counts_before_a_mark() {
 fn a_cleared_header_stops_the_run_even_if_it_was_the_last() {
     let columns = names(&["id", "n", "m"]);
     for (header, name, at) in [(&["id", "", "m"][..], "n", 1), (&["id", "n"][..], "m", 2)] {
-        let found = own(&columns).find_lost_columns(&mut tab(header, 3), Some(&[mark(7, at, name)]));
+        let found = make_own_columns(&columns).find_lost_columns(&mut tab(header, 3), Some(&[mark(7, at, name)]));
         let [anomaly] = found.anomalies.as_slice() else { panic!("{found:?}") };
         assert!(anomaly.is_blocking && found.deleted_columns.is_empty(), "{found:?}");
         assert!(anomaly.message.contains(&format!("column \"{name}\" has no header any more")), "{found:?}");
@@ -146,7 +147,7 @@ fn a_cleared_header_stops_the_run_even_if_it_was_the_last() {
 #[test]
 fn a_job_header_over_two_columns_stops_the_run() {
     let columns = names(&["id", "n"]);
-    let own = own(&columns);
+    let own = make_own_columns(&columns);
     let doubled = own.find_lost_columns(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
     let messages = |message: &str| vec![Anomaly { message: message.into(), is_blocking: true }];
     assert_eq!(
@@ -170,7 +171,7 @@ fn a_job_header_over_two_columns_stops_the_run() {
 #[test]
 fn where_marks_can_not_be_read_a_lost_header_stops_the_run() {
     let columns = names(&["id", "n"]);
-    let found = own(&columns).find_lost_columns(&mut tab(&["id"], 3), None);
+    let found = make_own_columns(&columns).find_lost_columns(&mut tab(&["id"], 3), None);
     assert!(found.is_blocking() && found.deleted_columns.is_empty());
 }
 
@@ -179,7 +180,7 @@ fn a_column_that_was_deleted_and_is_there_again_is_marked_anew() {
     let state = State { columns: names(&["id", "n"]), deleted_columns: names(&["n"]), ..State::default() };
     let head = HeadId { commit: 1, nonce: 5 };
     let again = |header: &[&str]| {
-        mark_own_columns(head, &tab(header, 3), &own(&state.columns), &list_existing_columns(&state)).len()
+        mark_own_columns(head, &tab(header, 3), &make_own_columns(&state.columns), &list_existing_columns(&state)).len()
     };
     assert_eq!((again(&["id"]), again(&["id", "n"])), (0, 1));
 }

@@ -29,7 +29,7 @@ fn tab(id: i32, title: &str) -> ListedTab {
     ListedTab { id, title: title.into() }
 }
 
-fn named(id: &str) -> ListedRange {
+fn make_range(id: &str) -> ListedRange {
     ListedRange { id: id.into(), name: name_job_range("j") }
 }
 
@@ -39,9 +39,9 @@ fn a_fresh_spreadsheet_differs_from_one_that_lost_its_head() {
     let by_name = tab(1, "sheetkeep j #1");
     assert_eq!(find_head("j", &[tab(0, "Sheet1")], &[]).0, HeadStatus::NotInitialized);
     assert_eq!(find_head("j", &[processed], &[]).0, HeadStatus::Missing);
-    assert_eq!(find_head("j", &[], &[named("x")]).0, HeadStatus::Missing);
+    assert_eq!(find_head("j", &[], &[make_range("x")]).0, HeadStatus::Missing);
     assert_eq!(find_head("j", std::slice::from_ref(&by_name), &[]).0, HeadStatus::Missing);
-    assert_eq!(find_head("j", &[by_name], &[named("12345")]).0, HeadStatus::Missing);
+    assert_eq!(find_head("j", &[by_name], &[make_range("12345")]).0, HeadStatus::Missing);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn titles_that_people_or_other_jobs_made_are_not_ours() {
 #[test]
 fn the_title_marks_the_head_whatever_the_name_says() {
     let title = name_state_tab("j", Fence(3), GuardKind::Title, H1);
-    let (head_status, location) = find_head("j", &[tab(5, &title)], &[named(&H0.to_string())]);
+    let (head_status, location) = find_head("j", &[tab(5, &title)], &[make_range(&H0.to_string())]);
     assert_eq!(head_status, HeadStatus::At { head: H1, fence: Fence(3) });
     let location = location.expect("a head has a place");
     assert_eq!((location.guard_kind, location.range_id), (GuardKind::Title, Some(H0.to_string())));
@@ -130,7 +130,7 @@ fn what_a_commit_leaves_is_what_the_next_look_sees() {
     ] {
         let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
         let after = derive_next_location("j", &claim, Some(&location(at)), guard_kind);
-        let names: Vec<_> = after.range_id.iter().map(|id| named(id)).collect();
+        let names: Vec<_> = after.range_id.iter().map(|id| make_range(id)).collect();
         let seen = find_head("j", &[tab(after.tab, &after.title)], &names);
         assert_eq!(seen, (HeadStatus::At { head: H1, fence: Fence(2) }, Some(after)), "{at:?} to {guard_kind:?}");
     }

@@ -177,7 +177,7 @@ fn failure(
     row(&json!([key, "s", error, attempts, 45_000.5, last_seen, "r", state, "", "", action, answered]))
 }
 
-fn standing(rows: &[Vec<Value>]) -> HashMap<Fingerprint, PriorFailure> {
+fn parse_failures(rows: &[Vec<Value>]) -> HashMap<Fingerprint, PriorFailure> {
     let tab = tab(&FAILURES);
     let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     let (first, second) = rows.split_at(rows.len() / 2);
@@ -197,7 +197,7 @@ fn the_newest_row_of_a_failure_counts_in_any_order() {
         failure("b", "", 2, 45_002.5, "recovered", "", ""),
     ];
     for turn in 0..4 {
-        let open = standing(&rows);
+        let open = parse_failures(&rows);
         let tried = open[&Fingerprint::new("a")];
         assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, hash_failure("s", "e2")), "{turn}");
         rows.rotate_left(1);
@@ -217,7 +217,7 @@ fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
         failure_row(3, 25_569.0, "dead", "19700101-000010-r3 #3.6"),
     ];
     for turn in 0..3 {
-        let tried = standing(&rows)[&Fingerprint::new("a")];
+        let tried = parse_failures(&rows)[&Fingerprint::new("a")];
         assert_eq!((tried.attempts, tried.state), (3, FailureState::Exhausted), "{turn}");
         rows.rotate_left(1);
     }
@@ -225,7 +225,7 @@ fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
 
 #[test]
 fn an_action_is_pending_until_a_later_row_answers_it() {
-    let asked = |rows: &[Vec<Value>]| standing(rows)[&Fingerprint::new("a")].requested;
+    let asked = |rows: &[Vec<Value>]| parse_failures(rows)[&Fingerprint::new("a")].requested;
     let mut rows = vec![failure("a", "e", 1, 45_000.5, "open", " Retry", "")];
     assert_eq!(asked(&rows), Some(RequestedAction::Retry));
     rows.push(failure("a", "e", 2, 45_001.5, "open", "", "retry"));
@@ -238,7 +238,7 @@ fn an_action_is_pending_until_a_later_row_answers_it() {
     rows[1] = failure("a", "e", 2, 45_001.5, "open", "retry", "retry");
     assert_eq!(asked(&rows), Some(RequestedAction::Retry));
     rows.push(failure("a", "e", 3, 45_003.5, "open", "retry", "retry"));
-    assert_eq!((asked(&rows), standing(&rows)[&Fingerprint::new("a")].row), (Some(RequestedAction::Retry), 5));
+    assert_eq!((asked(&rows), parse_failures(&rows)[&Fingerprint::new("a")].row), (Some(RequestedAction::Retry), 5));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn measure_word(text: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn back(formula: &str, from: &str, to: &str) -> String {
+    fn move_formula(formula: &str, from: &str, to: &str) -> String {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let columns = ColumnMap::new_between(&header(from), &header(to), &[]);
         rewrite_references(formula, FormulaMove { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn references_follow_their_columns_and_their_row() {
         // Kept in row 101 with four columns before it: E is the tab's A.
-        let moved = |formula: &str| back(formula, "a b c", "c a b");
+        let moved = |formula: &str| move_formula(formula, "a b c", "c a b");
         assert_eq!(moved("=E101&\"E101\"&$B$2"), "=B7&\"E101\"&$C$2");
         assert_eq!(moved("=SUM(E101:F101)+LOG10(G100)"), "=SUM(B7:C7)+LOG10(A6)");
         assert_eq!(moved("=SUM(E:E)+sum($C:$C)+Rate"), "=SUM(B:B)+sum($A:$A)+Rate");
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_reference_to_a_deleted_column_is_lost_as_on_the_sheet() {
-        assert_eq!(back("=\"f-\"&F101&E101", "a b c d", "a c e d"), "=\"f-\"&#REF!&A7");
-        assert_eq!(back("=A1", "a b", "b a"), "=#REF!");
+        assert_eq!(move_formula("=\"f-\"&F101&E101", "a b c d", "a c e d"), "=\"f-\"&#REF!&A7");
+        assert_eq!(move_formula("=A1", "a b", "b a"), "=#REF!");
     }
 }

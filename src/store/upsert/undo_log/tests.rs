@@ -32,7 +32,7 @@ fn fingerprint(row: &[Value]) -> RowFingerprint {
     RowFingerprint::new(row, |_| false)
 }
 
-fn written(key: &str, row: u32) -> RowWrite {
+fn make_write(key: &str, row: u32) -> RowWrite {
     RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new(), is_repeat_only: false }
 }
 
@@ -62,16 +62,16 @@ fn scratch(undo_log: &UndoLog, header: &[&str], before: &[Value], after: &[Value
 #[test]
 fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
     let undo_log = undo_log(vec![
-        written("a", 4),
+        make_write("a", 4),
         RowWrite {
             expect: RowPredicate::Row { key: Some("m".into()), fingerprint: fingerprint(&[json!("m")]) },
             moves: vec![(0, 2), (2, 1)],
-            ..written("", 5)
+            ..make_write("", 5)
         },
         RowWrite {
             expect: RowPredicate::Row { key: Some("v".into()), fingerprint: fingerprint(&[json!("v")]) },
             is_repeat_only: true,
-            ..written("", 6)
+            ..make_write("", 6)
         },
     ]);
     let rows = scratch(&undo_log, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
@@ -85,7 +85,7 @@ fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
 
 #[test]
 fn only_a_write_that_hit_another_key_is_misplaced() {
-    let undo_log = undo_log(vec![written("a", 4), written("b", 5)]);
+    let undo_log = undo_log(vec![make_write("a", 4), make_write("b", 5)]);
     let rows = scratch(
         &undo_log,
         &["id", "mine", "n"],
@@ -103,7 +103,7 @@ fn only_a_write_that_hit_another_key_is_misplaced() {
 
 #[test]
 fn moved_job_columns_make_every_write_misplaced() {
-    let one = || undo_log(vec![written("a", 4)]);
+    let one = || undo_log(vec![make_write("a", 4)]);
     let keys = ["a".to_owned()];
     let found = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     assert!(one().is_proven_hit(&found(&["id", "renamed by its owner", "n", "new"]), &keys));
@@ -122,7 +122,7 @@ fn moved_job_columns_make_every_write_misplaced() {
 
 #[test]
 fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
-    let undo_log = undo_log(vec![written("a", 4)]);
+    let undo_log = undo_log(vec![make_write("a", 4)]);
     let header = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     assert_eq!(undo_log.header, header(&["id", "mine", "n"]));
     for (found, moved) in [
@@ -176,7 +176,7 @@ proptest! {
 
 #[test]
 fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
-    let fill = |row| RowWrite { expect: RowPredicate::Blank("a".into()), columns: vec![0, 2], ..written("a", row) };
+    let fill = |row| RowWrite { expect: RowPredicate::Blank("a".into()), columns: vec![0, 2], ..make_write("a", row) };
     let undo_log = undo_log(vec![fill(4), fill(5)]);
     let before = [json!(["", "note"]), json!(["", "note", 5])];
     let after = [json!(["a", "note", 1]), json!(["a", "note", 1])];
@@ -191,7 +191,7 @@ fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
 #[test]
 fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
     for tab in [18_258, 18_259, 18_278] {
-        let mut wide = undo_log(vec![written("a", 4), written("b", 9)]);
+        let mut wide = undo_log(vec![make_write("a", 4), make_write("b", 9)]);
         wide.width = UndoLog::choose_width(tab);
         assert!(wide.columns() <= MAX_COLUMNS && wide.width >= tab, "{tab}");
         let mut rows = vec![Vec::new(); (wide.count_needed_rows() - STATE_ROWS) as usize];

@@ -26,14 +26,14 @@ fn tried_once() -> PriorFailure {
     }
 }
 
-fn book(rows: &[(&str, &str)]) -> ProcessedIndex {
+fn make_index(rows: &[(&str, &str)]) -> ProcessedIndex {
     let rows = rows.iter().map(|(k, v)| (key(k).fingerprint(), version(v).hash())).collect();
     ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new())
 }
 
 #[test]
 fn a_done_key_is_skipped_and_a_newer_version_is_not() {
-    let mut book = book(&[("a", "1")]);
+    let mut book = make_index(&[("a", "1")]);
     assert_eq!(book.admit(&key("a"), &version("1")), Admission::Done);
     assert_eq!(book.admit(&key("a"), &version("2")), Admission::Changed);
     assert_eq!(book.admit(&key("b"), &version("")), Admission::New);
@@ -41,7 +41,7 @@ fn a_done_key_is_skipped_and_a_newer_version_is_not() {
 
 #[test]
 fn invariant_1_every_version_of_a_key_is_admitted_once() {
-    let mut book = book(&[("a", "1"), ("a", "2")]);
+    let mut book = make_index(&[("a", "1"), ("a", "2")]);
     for done in ["1", "2", "1"] {
         assert_eq!(book.admit(&key("a"), &version(done)), Admission::Done);
     }
@@ -88,7 +88,7 @@ fn where_the_newest_version_counts_an_older_one_is_passed_over() {
 
 #[test]
 fn a_key_twice_in_one_run_is_taken_once() {
-    let mut book = book(&[]);
+    let mut book = make_index(&[]);
     assert_eq!(book.admit(&key("a"), &version("")), Admission::New);
     assert_eq!(book.admit(&key("a"), &version("")), Admission::Repeated);
     book.on_done(&key("a"), &version(""));
@@ -219,7 +219,7 @@ fn texts_of_versions_are_those_that_are_done() {
     book.admit(&key("b"), &version("7"));
     book.on_done(&key("b"), &version("7"));
     assert_eq!(book.done_texts(&key("b")).collect::<Vec<_>>(), ["7"], "this run has done it");
-    assert_eq!(self::book(&[("a", "1")]).done_texts(&key("a")).count(), 0, "only their hashes are kept");
+    assert_eq!(make_index(&[("a", "1")]).done_texts(&key("a")).count(), 0, "only their hashes are kept");
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn question(changes: ChangeSet) -> HoldInput<'static> {
     }
 }
 
-fn held(question: &HoldInput<'_>) -> HeldPlan {
+fn expect_held(question: &HoldInput<'_>) -> HeldPlan {
     match decide_hold(question) {
         HoldVerdict::Held(plan, _) => plan,
         other => panic!("not held: {other:?}"),
@@ -64,22 +64,22 @@ fn a_missed_expectation_holds_changes_without_a_limit() {
 
 #[test]
 fn a_tick_approves_the_plan_that_it_came_after() {
-    let plan = held(&question(set(0..50)));
+    let plan = expect_held(&question(set(0..50)));
     let ticked = HoldInput { earlier: Some(&plan), request: "TRUE", ..question(set(0..50)) };
     assert!(matches!(decide_hold(&ticked), HoldVerdict::Approved(plan) if plan.is_approved));
     let other = HoldInput { changes: set(0..51), ..ticked };
-    let anew = held(&other);
+    let anew = expect_held(&other);
     assert_eq!((anew.since.as_str(), anew.answered.as_str()), ("r2", "TRUE"));
     let left_over = HoldInput { earlier: Some(&anew), ..other };
-    assert_eq!(held(&left_over).code(), anew.code(), "the tick came before this plan");
+    assert_eq!(expect_held(&left_over).code(), anew.code(), "the tick came before this plan");
     let cleared = HoldInput { request: "", ..left_over };
-    let cleared = held(&cleared);
+    let cleared = expect_held(&cleared);
     assert!(matches!(decide_hold(&HoldInput { earlier: Some(&cleared), ..left_over }), HoldVerdict::Approved(_)));
 }
 
 #[test]
 fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
-    let plan = held(&question(set(0..50)));
+    let plan = expect_held(&question(set(0..50)));
     let answer = |request: &'static str| {
         let asked = HoldInput { earlier: Some(&plan), request, ..question(set(0..50)) };
         let HoldVerdict::Held(_, reasons) = decide_hold(&asked) else { panic!("{request} approves it") };
@@ -103,20 +103,20 @@ fn a_text_that_is_no_yes_approves_nothing_and_is_answered() {
 
 #[test]
 fn a_code_approves_its_own_plan_and_no_other() {
-    let plan = held(&question(set(0..50)));
+    let plan = expect_held(&question(set(0..50)));
     let code = plan.code().to_string().to_uppercase();
     let typed = HoldInput { earlier: Some(&plan), request: &code, ..question(set(0..50)) };
     assert!(matches!(decide_hold(&typed), HoldVerdict::Approved(_)));
-    let other = held(&HoldInput { run: "r3", ..question(set(0..50)) });
+    let other = expect_held(&HoldInput { run: "r3", ..question(set(0..50)) });
     assert_ne!(other.code(), plan.code(), "the same changes, held once more later");
     let stale = HeldPlan { answered: code.clone(), ..other };
-    held(&HoldInput { earlier: Some(&stale), request: &code, ..question(set(0..50)) });
+    expect_held(&HoldInput { earlier: Some(&stale), request: &code, ..question(set(0..50)) });
     let typed_late = HeldPlan { answered: String::new(), ..stale.clone() };
-    held(&HoldInput { earlier: Some(&typed_late), request: &code, ..question(set(0..50)) });
+    expect_held(&HoldInput { earlier: Some(&typed_late), request: &code, ..question(set(0..50)) });
     let of_plan = |code| Approval::OfPlan(code);
     let flagged = HoldInput { approval: of_plan(plan.code()), earlier: Some(&plan), ..question(set(0..50)) };
     assert!(matches!(decide_hold(&flagged), HoldVerdict::Approved(_)));
-    held(&HoldInput { approval: of_plan(stale.code()), ..flagged });
+    expect_held(&HoldInput { approval: of_plan(stale.code()), ..flagged });
     assert!(matches!(
         decide_hold(&HoldInput { approval: Approval::OfAll, ..question(set(0..50)) }),
         HoldVerdict::Approved(_)
@@ -125,16 +125,16 @@ fn a_code_approves_its_own_plan_and_no_other() {
 
 #[test]
 fn an_approved_plan_goes_on_with_what_is_left_of_it() {
-    let mut plan = HeldPlan { is_approved: true, ..held(&question(set(0..50))) };
+    let mut plan = HeldPlan { is_approved: true, ..expect_held(&question(set(0..50))) };
     plan.left.remove(ChangeHash::new(Fingerprint(0, 1), 7));
     let rest = HoldInput { earlier: Some(&plan), ..question(set(1..50)) };
     assert!(matches!(decide_hold(&rest), HoldVerdict::Approved(_)));
-    held(&HoldInput { changes: set(1..51), ..rest });
+    expect_held(&HoldInput { changes: set(1..51), ..rest });
 }
 
 #[test]
 fn a_plan_reads_back_as_it_was_written() {
-    let plan = HeldPlan { answered: "TRUE".into(), ..held(&question(set(0..50))) };
+    let plan = HeldPlan { answered: "TRUE".into(), ..expect_held(&question(set(0..50))) };
     assert_eq!(HeldPlan::read(&plan.text()), Some(plan));
     for text in ["", "{", "{\"changes\":1}"] {
         assert_eq!(HeldPlan::read(text), None, "{text}");

@@ -7,7 +7,7 @@ fn cell(value: Value, kind: ColumnType) -> Result<Cell, String> {
     coerce(value, kind, &TimeZone::UTC, &InputForm::default())
 }
 
-fn berlin(text: &str) -> Result<Cell, String> {
+fn coerce_in_berlin(text: &str) -> Result<Cell, String> {
     let zone = TimeZone::get("Europe/Berlin").expect("a known zone");
     coerce(json!(text), ColumnType::DateTime, &zone, &InputForm::default())
 }
@@ -77,10 +77,10 @@ fn a_zero_below_zero_is_a_zero() {
 
 #[test]
 fn a_moment_is_shown_in_the_sheets_zone_around_clock_changes() {
-    assert_eq!(berlin("2020-01-01T00:00:00Z"), Ok(Cell::DateTime(43_831.0 + 1.0 / 24.0)));
-    assert_eq!(berlin("2020-07-01T00:00:00Z"), Ok(Cell::DateTime(44_013.0 + 2.0 / 24.0)));
-    assert_eq!(berlin("2020-07-01 12:00"), Ok(Cell::DateTime(44_013.5)));
-    assert_eq!(berlin("2020-07-01T12:00:00"), Ok(Cell::DateTime(44_013.5)));
+    assert_eq!(coerce_in_berlin("2020-01-01T00:00:00Z"), Ok(Cell::DateTime(43_831.0 + 1.0 / 24.0)));
+    assert_eq!(coerce_in_berlin("2020-07-01T00:00:00Z"), Ok(Cell::DateTime(44_013.0 + 2.0 / 24.0)));
+    assert_eq!(coerce_in_berlin("2020-07-01 12:00"), Ok(Cell::DateTime(44_013.5)));
+    assert_eq!(coerce_in_berlin("2020-07-01T12:00:00"), Ok(Cell::DateTime(44_013.5)));
     assert_eq!(
         cell(json!("2018-02-07T01:26:13.840Z"), ColumnType::DateTime),
         Ok(Cell::DateTime(43_138.059_882_407_404))

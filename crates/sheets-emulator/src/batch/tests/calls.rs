@@ -47,12 +47,12 @@ pub(super) fn texts(store: &SpreadsheetStore, sheet: i32) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for (row, cells) in tx.rows(sheet, 0..u32::MAX).unwrap() {
         rows.resize(row as usize, Vec::new());
-        rows.push(cells.iter().map(|cell| shown(cell.value.as_ref())).collect());
+        rows.push(cells.iter().map(|cell| show_value(cell.value.as_ref())).collect());
     }
     rows
 }
 
-fn shown(value: Option<&crate::grid::cell::CellValue>) -> String {
+fn show_value(value: Option<&crate::grid::cell::CellValue>) -> String {
     use crate::grid::cell::CellValue::{Bool, Formula, Number, Text};
     match value {
         None | Some(crate::grid::cell::CellValue::Spilled(_)) => String::new(),

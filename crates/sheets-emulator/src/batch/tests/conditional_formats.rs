@@ -31,7 +31,7 @@ fn add(store: &SpreadsheetStore, rule: &Value, index: u32) {
     send(store, json!([{"addConditionalFormatRule": {"rule": rule, "index": index}}])).unwrap();
 }
 
-fn red() -> Value {
+fn make_red_format() -> Value {
     json!({"backgroundColor": {"red": 1}})
 }
 
@@ -57,7 +57,7 @@ fn red_under(values: &Value, condition: &str, wanted: &[&str]) -> Vec<String> {
     let store = store();
     put(&store, "A1", values.clone());
     put(&store, "D1", json!([["=DATE(2026;11;29)"], [2]]));
-    add(&store, &rule(range((0, 8), (0, 1)), condition, wanted, red()), 0);
+    add(&store, &rule(range((0, 8), (0, 1)), condition, wanted, make_red_format()), 0);
     red_cells(&store, "A1:D8")
 }
 
@@ -120,7 +120,7 @@ fn a_relative_date_counts_from_the_recalculation() {
     // Without a clock the day of the recalculation is 1970-01-01.
     let store = store();
     put(&store, "A1", json!([["1969-12-31"], ["1970-01-01"], ["1969-12-20"]]));
-    let mut before = rule(range((0, 3), (0, 1)), "DATE_BEFORE", &[], red());
+    let mut before = rule(range((0, 3), (0, 1)), "DATE_BEFORE", &[], make_red_format());
     before["booleanRule"]["condition"]["values"] = json!([{"relativeDate": "PAST_WEEK"}]);
     add(&store, &before, 0);
     assert_eq!(red_cells(&store, "A1:A3"), ["A3"]);
@@ -133,7 +133,7 @@ fn a_relative_date_counts_from_the_recalculation() {
 fn a_formula_is_relative_to_the_first_cell_of_its_rule() {
     let store = store();
     put(&store, "A1", json!([["job", "state"], ["a", "OVERDUE"], ["b", "ok"], ["c", "=\"over\"&\"due\""]]));
-    add(&store, &rule(range((1, 4), (0, 2)), "CUSTOM_FORMULA", &["=$B2=\"OVERDUE\""], red()), 0);
+    add(&store, &rule(range((1, 4), (0, 2)), "CUSTOM_FORMULA", &["=$B2=\"OVERDUE\""], make_red_format()), 0);
     assert_eq!(red_cells(&store, "A1:C5"), ["A2", "B2", "A4", "B4"]);
     let insert = json!({"sheetId": 0, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     send(&store, json!([{"insertDimension": {"range": insert}}])).unwrap();
@@ -151,7 +151,7 @@ fn the_first_rule_that_holds_decides_a_property() {
     let store = store();
     put(&store, "A1", json!([[5]]));
     let bold = json!({"textFormat": {"bold": true, "foregroundColor": {"blue": 1}}, "backgroundColor": {"green": 1}});
-    add(&store, &rule(range((0, 1), (0, 1)), "NUMBER_GREATER", &["1"], red()), 0);
+    add(&store, &rule(range((0, 1), (0, 1)), "NUMBER_GREATER", &["1"], make_red_format()), 0);
     add(&store, &rule(range((0, 1), (0, 1)), "NUMBER_GREATER", &["9"], json!({"backgroundColor": {"blue": 1}})), 0);
     add(&store, &rule(range((0, 1), (0, 1)), "NOT_BLANK", &[], bold), 2);
     let answer = get(&store, "s", vec!["A1".to_owned()], true, &ResponseMask::All).unwrap();
@@ -183,11 +183,11 @@ fn a_gradient_is_kept_and_colours_nothing() {
 fn a_rule_that_reads_another_sheet_is_refused() {
     let store = store();
     send(&store, json!([{"addSheet": {"properties": {"sheetId": 5, "title": "Other one"}}}])).unwrap();
-    let other = rule(range((0, 1), (0, 1)), "CUSTOM_FORMULA", &["='Other one'!A1>1"], red());
+    let other = rule(range((0, 1), (0, 1)), "CUSTOM_FORMULA", &["='Other one'!A1>1"], make_red_format());
     assert_eq!(
         refusal(&store, json!([{"addConditionalFormatRule": {"rule": other, "index": 0}}])),
         "Invalid requests[0].addConditionalFormatRule: Conditional format rule cannot reference a different sheet."
     );
-    add(&store, &rule(range((0, 1), (0, 1)), "CUSTOM_FORMULA", &["=sheet1!A1=\"\""], red()), 0);
+    add(&store, &rule(range((0, 1), (0, 1)), "CUSTOM_FORMULA", &["=sheet1!A1=\"\""], make_red_format()), 0);
     assert_eq!(red_cells(&store, "A1:B2"), ["A1"]);
 }

@@ -92,7 +92,7 @@ impl Model {
     }
 
     /// Returns the texts as `texts` does: without blank cells and rows at the ends.
-    fn got(&self) -> Vec<Vec<String>> {
+    fn read_cells(&self) -> Vec<Vec<String>> {
         let mut got = self.cells.clone();
         for row in &mut got {
             let used = row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
@@ -146,18 +146,18 @@ proptest! {
             for step in &steps {
                 model.apply(step);
             }
-            prop_assert_eq!(texts(&store, 0), model.got());
+            prop_assert_eq!(texts(&store, 0), model.read_cells());
             let tx = store.read("s").unwrap();
             let sheet = tx.sheet(0).unwrap().unwrap();
             prop_assert_eq!((sheet.row_count as usize, sheet.column_count as usize), (model.cells.len(), model.cells[0].len()));
-            let last = model.got().iter().rposition(|row| !row.is_empty());
+            let last = model.read_cells().iter().rposition(|row| !row.is_empty());
             prop_assert_eq!(tx.last_row_with_data(0).unwrap().map(|row| row as usize), last);
         }
     }
 }
 
 /// Returns the rows that `SQLite` changed for a batch of one append, one update and one new name.
-fn touched(filled: u32) -> u64 {
+fn count_touched(filled: u32) -> u64 {
     let store = store();
     let line = json!({"values": [{"userEnteredValue": {"numberValue": 1}}]});
     let fill: Vec<Value> = vec![line.clone(); filled as usize];
@@ -184,5 +184,5 @@ fn changes(store: &crate::storage::store::SpreadsheetStore) -> u64 {
 
 #[test]
 fn a_batch_touches_its_own_rows_however_long_the_sheet_is() {
-    assert_eq!(touched(1_000), touched(100_000));
+    assert_eq!(count_touched(1_000), count_touched(100_000));
 }

@@ -12,7 +12,7 @@ fn sheet(store: &SpreadsheetStore) -> Value {
 }
 
 /// A header and three rows of a text and a number.
-fn filled() -> SpreadsheetStore {
+fn make_filled_store() -> SpreadsheetStore {
     let store = store();
     let row = |text: &str, number: f64| json!({"values": [{"userEnteredValue": {"stringValue": text}}, {"userEnteredValue": {"numberValue": number}}]});
     let head = json!({"values": [{"userEnteredValue": {"stringValue": "word"}}, {"userEnteredValue": {"stringValue": "count"}}]});
@@ -56,7 +56,7 @@ fn a_chart_is_kept_moved_respecified_and_deleted() {
 
 #[test]
 fn banding_and_filter_views_change_by_mask_and_have_own_ids() {
-    let store = filled();
+    let store = make_filled_store();
     let range = json!({"startRowIndex": 0, "endRowIndex": 4, "startColumnIndex": 0, "endColumnIndex": 2});
     let reply = send(
         &store,
@@ -88,7 +88,7 @@ fn banding_and_filter_views_change_by_mask_and_have_own_ids() {
 
 #[test]
 fn a_basic_filter_sorts_below_the_header_and_hides_rows() {
-    let store = filled();
+    let store = make_filled_store();
     let filter = json!({
         "range": {"startRowIndex": 0, "endRowIndex": 4, "startColumnIndex": 0, "endColumnIndex": 2},
         "sortSpecs": [{"dimensionIndex": 1, "sortOrder": "DESCENDING"}],

@@ -27,12 +27,12 @@ fn spreadsheet(title: &str) -> SpreadsheetStore {
 }
 
 /// Compares numbers by value, because the recordings write 1 where JSON may have 1.0.
-fn same(ours: &Value, theirs: &Value) -> bool {
+fn is_same(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b)),
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))
+            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| is_same(a, b)))
         }
         (a, b) => a == b,
     }
@@ -43,7 +43,7 @@ fn check(answer: Result<Value, ApiError>, expected: &Value) {
         Ok(body) => (200, body),
         Err(error) => (error.code, error.to_json()),
     };
-    assert!(same(&body, &expected["body"]), "{body:#}\n is not\n{:#}", expected["body"]);
+    assert!(is_same(&body, &expected["body"]), "{body:#}\n is not\n{:#}", expected["body"]);
     assert_eq!(expected["status"], status);
 }
 

@@ -7,7 +7,7 @@ use crate::schema::response_mask::ResponseMask;
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
-fn filled(lines: &[&[&str]]) -> SpreadsheetStore {
+fn make_filled_store(lines: &[&[&str]]) -> SpreadsheetStore {
     let store = store();
     send(&store, json!([{"appendCells": {"rows": rows(lines), "fields": "userEnteredValue"}}])).unwrap();
     store
@@ -23,7 +23,8 @@ fn sheet(store: &SpreadsheetStore, includes_grid_data: bool) -> Value {
 
 #[test]
 fn sorting_takes_several_columns_and_leaves_what_lies_beside() {
-    let store = filled(&[&["head", "", "x"], &["b", "2", "1"], &["a", "1", "2"], &["B", "1", "3"], &["", "9", "4"]]);
+    let store =
+        make_filled_store(&[&["head", "", "x"], &["b", "2", "1"], &["a", "1", "2"], &["B", "1", "3"], &["", "9", "4"]]);
     let sort = json!([{"sortRange": {"range": area((1, 1000), (0, 2)), "sortSpecs": [
         {"dimensionIndex": 0, "sortOrder": "DESCENDING"}, {"dimensionIndex": 1, "sortOrder": "ASCENDING"}]}}]);
     send(&store, sort).unwrap();
@@ -35,7 +36,7 @@ fn sorting_takes_several_columns_and_leaves_what_lies_beside() {
 
 #[test]
 fn ranges_are_taken_out_and_put_in_without_changing_the_grid() {
-    let store = filled(&[&["a", "b", "c"], &["d", "e", "f"], &["g", "h", "i"]]);
+    let store = make_filled_store(&[&["a", "b", "c"], &["d", "e", "f"], &["g", "h", "i"]]);
     send(&store, json!([{"deleteRange": {"range": area((0, 1), (1, 2)), "shiftDimension": "ROWS"}}])).unwrap();
     assert_eq!(texts(&store, 0), [vec!["a", "e", "c"], vec!["d", "h", "f"], vec!["g", "", "i"]]);
     send(&store, json!([{"insertRange": {"range": area((1, 2), (0, 1)), "shiftDimension": "COLUMNS"}}])).unwrap();
@@ -50,7 +51,7 @@ fn ranges_are_taken_out_and_put_in_without_changing_the_grid() {
 
 #[test]
 fn duplicates_go_whatever_their_case_and_are_counted() {
-    let store = filled(&[&["a", "1"], &["A", "2"], &["b", "3"], &["a", "4"]]);
+    let store = make_filled_store(&[&["a", "1"], &["A", "2"], &["b", "3"], &["a", "4"]]);
     let columns = json!([{"dimension": "COLUMNS", "startIndex": 0, "endIndex": 1}]);
     let reply =
         send(&store, json!([{"deleteDuplicates": {"range": area((0, 10), (0, 2)), "comparisonColumns": columns}}]));
@@ -60,7 +61,7 @@ fn duplicates_go_whatever_their_case_and_are_counted() {
 
 #[test]
 fn texts_are_found_and_replaced() {
-    let store = filled(&[&["cat", "Catcat"], &["dog", "x"]]);
+    let store = make_filled_store(&[&["cat", "Catcat"], &["dog", "x"]]);
     let replace = json!([{"findReplace": {"find": "cat", "replacement": "cow", "allSheets": true}}]);
     let counts = json!({"valuesChanged": 2, "rowsChanged": 1, "sheetsChanged": 1, "occurrencesChanged": 3});
     assert_eq!(send(&store, replace).unwrap(), json!([{"findReplace": counts}]));
@@ -69,7 +70,7 @@ fn texts_are_found_and_replaced() {
 
 #[test]
 fn merges_keep_the_first_value_and_are_shown() {
-    let store = filled(&[&["a", "b"], &["c", "d"]]);
+    let store = make_filled_store(&[&["a", "b"], &["c", "d"]]);
     send(&store, json!([{"mergeCells": {"range": area((0, 2), (0, 2)), "mergeType": "MERGE_ROWS"}}])).unwrap();
     assert_eq!(texts(&store, 0), [vec!["a"], vec!["c"]]);
     assert_eq!(sheet(&store, false)["merges"], json!([area((0, 1), (0, 2)), area((1, 2), (0, 2))]));
@@ -136,7 +137,7 @@ fn sizes_rules_and_formats_are_in_the_grid_data() {
 
 #[test]
 fn a_copy_of_a_sheet_has_its_cells() {
-    let store = filled(&[&["a"]]);
+    let store = make_filled_store(&[&["a"]]);
     let copy = json!([{"duplicateSheet": {"sourceSheetId": 0, "newSheetId": 4, "insertSheetIndex": 0}}]);
     let reply = send(&store, copy).unwrap();
     assert_eq!(reply[0]["duplicateSheet"]["properties"]["title"], "Copy of Sheet1");

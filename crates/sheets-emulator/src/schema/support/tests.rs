@@ -49,7 +49,7 @@ fn method(verb: &str) -> Method {
 }
 
 /// Returns the path with its placeholders replaced.
-fn filled(path: &str) -> String {
+fn fill_path(path: &str) -> String {
     let path = path.replace("{id}", ID).replace("{range}", "A1");
     let path = path.replace("{permissionId}", "1");
     path.replace("{sheetId}", "0").replace("{metadataId}", "1")
@@ -58,8 +58,8 @@ fn filled(path: &str) -> String {
 async fn methods_table() -> String {
     let mut table = "| method | call | |\n|---|---|---|\n".to_owned();
     for (verb, path) in SUPPORTED_METHODS {
-        let route = Route::find(&method(verb), &filled(path)).expect("SUPPORTED_METHODS holds methods");
-        let status = status(verb, &filled(path), "{}".to_owned()).await;
+        let route = Route::find(&method(verb), &fill_path(path)).expect("SUPPORTED_METHODS holds methods");
+        let status = status(verb, &fill_path(path), "{}".to_owned()).await;
         let reach = if status == NOT_IMPLEMENTED { "not implemented" } else { "implemented" };
         writeln!(table, "| `{}` | `{verb} {path}` | {reach} |", route.api.info().0).expect("a text takes it");
     }
@@ -107,7 +107,7 @@ async fn the_table_of_requests_is_what_the_emulator_answers() {
 
 #[test]
 fn every_method_and_every_kind_is_in_the_tables() {
-    let named = SUPPORTED_METHODS.iter().filter_map(|(verb, path)| Route::find(&method(verb), &filled(path)));
+    let named = SUPPORTED_METHODS.iter().filter_map(|(verb, path)| Route::find(&method(verb), &fill_path(path)));
     let named: HashSet<&str> = named.map(|route| route.api.info().0).collect();
     assert_eq!(named.len(), SUPPORTED_METHODS.len(), "no method is there twice");
     assert_eq!(named.iter().filter(|name| name.starts_with("spreadsheets.")).count(), 17);

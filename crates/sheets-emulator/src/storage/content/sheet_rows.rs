@@ -294,7 +294,7 @@ mod tests {
         store
     }
 
-    fn noted() -> Cell {
+    fn make_cell_with_note() -> Cell {
         let mut cell = Cell::default();
         cell.set_member("note", Some("n".into()));
         cell
@@ -306,14 +306,14 @@ mod tests {
         let tx = store.write("s").unwrap();
         assert_eq!(tx.last_row_with_data(0).unwrap(), None);
         tx.put_row(0, 4, vec![Cell::default(), Cell::number(1.0)]).unwrap();
-        tx.put_row(0, 9, vec![noted()]).unwrap();
+        tx.put_row(0, 9, vec![make_cell_with_note()]).unwrap();
         tx.put_row(7, 20, vec![Cell::text("x")]).unwrap();
         assert_eq!(tx.last_row_with_data(0).unwrap(), Some(4));
         let all: Vec<u32> = tx.rows(0, 0..100).unwrap().into_iter().map(|(row, _)| row).collect();
         assert_eq!(all, [4, 9]);
-        tx.put_row(0, 4, vec![noted()]).unwrap();
+        tx.put_row(0, 4, vec![make_cell_with_note()]).unwrap();
         assert_eq!(tx.last_row_with_data(0).unwrap(), None);
-        assert_eq!(tx.row(0, 4).unwrap(), [noted()]);
+        assert_eq!(tx.row(0, 4).unwrap(), [make_cell_with_note()]);
         tx.put_row(0, 4, vec![Cell::default()]).unwrap();
         assert_eq!(tx.row(0, 4).unwrap(), []);
     }
@@ -341,7 +341,7 @@ mod tests {
         let store = store();
         let tx = store.write("s").unwrap();
         tx.put_rows(0, (0..6).map(|n| (n, vec![Cell::number(f64::from(n))]))).unwrap();
-        tx.put_row(0, 6, vec![noted()]).unwrap();
+        tx.put_row(0, 6, vec![make_cell_with_note()]).unwrap();
         tx.shift_rows(0, 2..u32::MAX, 3).unwrap();
         let at: Vec<u32> = tx.rows(0, 0..100).unwrap().into_iter().map(|(row, _)| row).collect();
         assert_eq!(at, [0, 1, 5, 6, 7, 8, 9]);

@@ -103,7 +103,7 @@ mod tests {
         TableHint { seed: (4, 1), area: Area::new(0..5, 0..2), left_end: None, right_start: Some(7) }
     }
 
-    fn filled(store: &SpreadsheetStore) {
+    fn fill_rows(store: &SpreadsheetStore) {
         let sheets = [SheetProperties::new(0, "A", 0), SheetProperties::new(1, "B", 1)];
         store.create("s", &SpreadsheetProperties::default(), &sheets).unwrap();
         keep(store);
@@ -116,14 +116,14 @@ mod tests {
         tx.commit().unwrap();
     }
 
-    fn kept(store: &SpreadsheetStore) -> Option<TableHint> {
+    fn read_hint(store: &SpreadsheetStore) -> Option<TableHint> {
         store.write("s").unwrap().table_hint(0).unwrap()
     }
 
     #[test]
     fn a_hint_is_gone_after_any_change_of_a_row() {
         let store = SpreadsheetStore::in_memory().unwrap();
-        filled(&store);
+        fill_rows(&store);
         let changes: [Change; 5] = [
             |tx| tx.put_row(0, 9, vec![Cell::text("y")]),
             |tx| tx.put_new_row(0, 12, vec![Cell::text("y")]),
@@ -132,17 +132,17 @@ mod tests {
             |tx| tx.copy_sheet(0, 0).or(Ok(())).and_then(|()| tx.delete_rows(0, 0..99)),
         ];
         for (n, change) in changes.into_iter().enumerate() {
-            assert_eq!(kept(&store), Some(hint()), "{n}");
+            assert_eq!(read_hint(&store), Some(hint()), "{n}");
             let tx = store.write("s").unwrap();
             change(&tx).unwrap();
             assert_eq!(tx.table_hint(0).unwrap(), None, "{n}");
             drop(tx);
-            assert_eq!(kept(&store), Some(hint()), "{n}: it was rolled back");
+            assert_eq!(read_hint(&store), Some(hint()), "{n}: it was rolled back");
             let tx = store.write("s").unwrap();
             tx.put_row(1, 0, vec![Cell::text("another sheet")]).unwrap();
             change(&tx).unwrap();
             tx.commit().unwrap();
-            assert_eq!(kept(&store), None, "{n}");
+            assert_eq!(read_hint(&store), None, "{n}");
             keep(&store);
         }
     }
@@ -152,24 +152,24 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.sheet");
         let (one, other) = (SpreadsheetStore::open(&path).unwrap(), SpreadsheetStore::open(&path).unwrap());
-        filled(&one);
-        assert_eq!((kept(&one), kept(&other)), (Some(hint()), Some(hint())));
+        fill_rows(&one);
+        assert_eq!((read_hint(&one), read_hint(&other)), (Some(hint()), Some(hint())));
         let tx = other.write("s").unwrap();
         tx.put_row(1, 1, vec![Cell::text("another sheet")]).unwrap();
         tx.commit().unwrap();
         drop(one);
         let one = SpreadsheetStore::open(&path).unwrap();
-        assert_eq!(kept(&one), Some(hint()));
+        assert_eq!(read_hint(&one), Some(hint()));
         let tx = other.write("s").unwrap();
         tx.put_row(0, 1, vec![Cell::text("theirs")]).unwrap();
         tx.commit().unwrap();
-        assert_eq!((kept(&one), kept(&other)), (None, None));
+        assert_eq!((read_hint(&one), read_hint(&other)), (None, None));
     }
 
     #[test]
     fn a_sheet_that_takes_the_key_of_a_removed_one_has_no_hint() {
         let store = SpreadsheetStore::in_memory().unwrap();
-        filled(&store);
+        fill_rows(&store);
         let tx = store.write("s").unwrap();
         tx.remove_sheet(0).unwrap();
         tx.put_sheet(&SheetProperties::new(0, "A", 0)).unwrap();

@@ -104,7 +104,7 @@ impl Drop for GroupLeader<'_> {
 mod tests {
     use super::*;
 
-    fn lead(part: CommitRole<'_>) -> GroupLeader<'_> {
+    fn expect_leader(part: CommitRole<'_>) -> GroupLeader<'_> {
         match part {
             CommitRole::Leads(lead) => lead,
             other => unreachable!("{other:?}"),
@@ -115,7 +115,7 @@ mod tests {
     fn one_brings_in_what_others_have_committed() {
         let group = GroupCommit::default();
         let [first, second] = [(); 2].map(|()| group.count_commit());
-        let link_target = lead(group.join(first));
+        let link_target = expect_leader(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         let through = group.last();
         let third = group.count_commit();
@@ -128,7 +128,7 @@ mod tests {
     fn where_one_fails_the_next_one_tries() {
         let group = GroupCommit::default();
         let [first, second] = [(); 2].map(|()| group.count_commit());
-        let link_target = lead(group.join(first));
+        let link_target = expect_leader(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| group.wait(second).map(|lead| lead.record_checkpoint(group.last())).is_some());

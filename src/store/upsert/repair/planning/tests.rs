@@ -65,7 +65,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
     undo_log.evaluate(images, || vec!["new".into()])
 }
 
-fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> TabImage<'a> {
+fn make_image<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> TabImage<'a> {
     TabImage { tab, key: tab.position("id").expect("a key"), rows, height: 50, entered: &[], undo: &NO_ENTRIES }
 }
 
@@ -85,7 +85,7 @@ fn a_sorted_tab_gets_both_rows_right_and_each_is_written_once() {
     let (before, after) = ([json!(["b", 2]), json!(["a", 1])], [json!(["b", 10]), json!(["a", 20])]);
     let finding = finding(&["id", "n", "mine"], &wrote, &before, &after);
     let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["b", 10]), json!(["a", 20])]));
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     let planned: Vec<_> = repairs.iter().map(|repair| (repair.row, repair.copies.clone())).collect();
     assert_eq!(planned, [(Some(2), vec![scratch(BASE + 2, 1, 1)]), (Some(1), vec![scratch(BASE + 3, 1, 1)])]);
 }
@@ -95,7 +95,7 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
     let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
     let tab = tab(&["id", "n", "mine"]);
     let moved = rows(&[json!(["id", "n"]), json!([]), json!(["z", 10]), json!(["a", 1])]);
-    let repairs = planned_repairs(&finding, &present(&tab, &moved));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &moved));
     assert_eq!(
         repairs[0],
         RowRepair {
@@ -108,7 +108,7 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
     );
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
     let changed = rows(&[json!(["id", "n"]), json!([]), json!(["z", 11]), json!(["a", 1])]);
-    assert_eq!(planned_repairs(&finding, &present(&tab, &changed)).len(), 1);
+    assert_eq!(planned_repairs(&finding, &make_image(&tab, &changed)).len(), 1);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_row_without_a_key_is_found_by_what_was_written_into_it() {
     let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["", "", "total"])], &[json!(["", 10, "total"])]);
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 10, "total"])]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
     assert_eq!(
         repairs[1].expect,
@@ -131,7 +131,7 @@ fn of_two_rows_without_a_key_that_look_alike_each_is_put_right() {
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray(), json!([]), stray()]);
     let mut cleared: Vec<_> =
-        planned_repairs(&finding, &present(&tab, &now)).into_iter().map(|repair| repair.row).collect();
+        planned_repairs(&finding, &make_image(&tab, &now)).into_iter().map(|repair| repair.row).collect();
     cleared.sort();
     assert_eq!(cleared, [Some(1), Some(2), Some(4)]);
 }
@@ -142,7 +142,7 @@ fn a_row_without_a_key_that_others_resemble_is_known_by_what_people_wrote_beside
     let finding = finding(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &[json!([]), json!(["", 3, "total"])], &stray);
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray[0].clone(), stray[1].clone()]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     let of_row = |row| repairs.iter().find(|repair| repair.row == Some(row)).map(|repair| repair.expect.clone());
     for (row, twin) in [(2, 3), (3, 2)] {
         let Some(RowPredicate::Row { fingerprint, .. }) = of_row(row) else { unreachable!("it has no key") };
@@ -155,7 +155,7 @@ fn a_row_without_a_key_that_others_resemble_is_known_by_what_people_wrote_beside
 fn a_key_whose_row_was_deleted_gets_a_new_one() {
     let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
     let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["z", 10])]));
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     assert_eq!((repairs[0].row, &repairs[0].expect), (None, &RowPredicate::Key("a".into())));
     assert_eq!(repairs[1].row, Some(1));
 }
@@ -166,11 +166,11 @@ fn a_header_written_anew_keeps_its_column_and_a_deleted_column_is_left_out() {
     assert!(finding(renamed, &[("a", 1)], &[json!(["a", 1])], &[json!(["a", 10])]).misplaced.is_empty());
     let misplaced = finding(renamed, &[("a", 1)], &[json!(["z", 1])], &[json!(["z", 10])]);
     let (tab_now, now) = (tab(renamed), rows(&[json!(["id"]), json!(["z", 10]), json!(["a", 2])]));
-    let repairs = planned_repairs(&misplaced, &present(&tab_now, &now));
+    let repairs = planned_repairs(&misplaced, &make_image(&tab_now, &now));
     assert_eq!((repairs[0].row, &repairs[0].copies), (Some(2), &vec![scratch(BASE + 1, 1, 1)]));
     let deleted = finding(&["id", "mine"], &[("a", 1)], &[json!(["a", "note"])], &[json!(["a", 10])]);
     let (tab_now, now) = (tab(&["id", "mine"]), rows(&[json!(["id"]), json!(["a", 10])]));
-    let repairs = planned_repairs(&deleted, &present(&tab_now, &now));
+    let repairs = planned_repairs(&deleted, &make_image(&tab_now, &now));
     assert_eq!((repairs[0].row, &repairs[0].copies), (Some(1), &vec![scratch(BASE, 1, 1)]));
 }
 
@@ -179,7 +179,7 @@ fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
     let finding = finding(&["id", "mine", "n"], &[("a", 1)], &[json!(["a", "note", 1])], &[json!(["a", 10, 1])]);
     let tab = tab(&["id", "mine", "n"]);
     let now = rows(&[json!(["id", "mine", "n"]), json!(["a", 10, 1]), json!(["new", 5])]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     assert_eq!((repairs[0].row, &repairs[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 2), scratch(BASE, 1, 1)]));
     let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![itself(1, 2)]));
@@ -187,7 +187,7 @@ fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
 }
 
 /// A batch that filled these rows (key and row), and what it found there.
-fn filling(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> UndoFinding {
+fn make_filling(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Value]) -> UndoFinding {
     let mut finding = finding(found, wrote, before, after);
     let fill = |target: &mut RowWrite| {
         let RowPredicate::Key(key) = target.expect.clone() else { return };
@@ -201,10 +201,10 @@ fn filling(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
 #[test]
 fn a_row_that_was_filled_by_mistake_is_given_back_and_the_new_one_made_elsewhere() {
     let (before, after) = (json!(["z", 7, "note"]), json!(["a", 10, "note"]));
-    let finding = filling(&["id", "n", "mine"], &[("a", 1)], &[before], std::slice::from_ref(&after));
+    let finding = make_filling(&["id", "n", "mine"], &[("a", 1)], &[before], std::slice::from_ref(&after));
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["b", 1]), after]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     let as_intended = vec![scratch(BASE + 1, 0, 0), scratch(BASE + 1, 1, 1)];
     assert_eq!((repairs[0].row, &repairs[0].copies), (None, &as_intended));
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 0, 0), scratch(BASE, 1, 1)]));
@@ -214,10 +214,10 @@ fn a_row_that_was_filled_by_mistake_is_given_back_and_the_new_one_made_elsewhere
 fn two_filled_rows_that_are_alike_are_each_put_right() {
     let (before, after) = (json!(["", 7]), json!(["a", 10]));
     let (befores, afters) = ([before.clone(), before], [after.clone(), after.clone()]);
-    let finding = filling(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &befores, &afters);
+    let finding = make_filling(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &befores, &afters);
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), after.clone(), after]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     let mut restored: Vec<_> = repairs.iter().filter_map(|repair| repair.row).collect();
     restored.sort_unstable();
     assert_eq!((restored, repairs.iter().filter(|repair| repair.row.is_none()).count()), (vec![1, 2], 2));
@@ -226,17 +226,17 @@ fn two_filled_rows_that_are_alike_are_each_put_right() {
 #[test]
 fn a_blank_row_that_was_filled_under_other_headers_stays_and_its_cells_move() {
     let (before, after) = (json!([]), json!(["a", 10]));
-    let finding = filling(&["n", "id", "mine"], &[("a", 1)], &[before], std::slice::from_ref(&after));
+    let finding = make_filling(&["n", "id", "mine"], &[("a", 1)], &[before], std::slice::from_ref(&after));
     let tab = tab(&["n", "id", "mine"]);
     let now = rows(&[json!(["n", "id", "mine"]), after]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     let row = repairs.iter().find(|repair| repair.row == Some(1)).expect("its own row");
     assert_eq!(row.copies, [scratch(BASE + 1, 0, 1), scratch(BASE + 1, 1, 0)]);
     assert!(repairs.iter().all(|repair| repair.row.is_some()), "no second row: {repairs:?}");
 }
 
 /// A repair that wrote all cells of one row, which was to show `expected`.
-fn second(expected: &Value, pre_image: &Value, post_image_values: &Value) -> UndoFinding {
+fn make_second(expected: &Value, pre_image: &Value, post_image_values: &Value) -> UndoFinding {
     let mut finding = finding(
         &["id", "n", "mine"],
         &[("", 1)],
@@ -266,10 +266,10 @@ fn cells_of(row: &Value) -> Vec<Value> {
 
 #[test]
 fn a_repair_that_hit_its_row_stays_though_its_key_was_typed_over() {
-    let finding = second(&json!(["stray", 10, "note"]), &json!(["typed", 10, "note"]), &json!(["k", 7, "note"]));
+    let finding = make_second(&json!(["stray", 10, "note"]), &json!(["typed", 10, "note"]), &json!(["k", 7, "note"]));
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n", "mine"]), json!([]), json!(["k", 7, "note"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     // Only the typed cell comes back; the others are right.
     let after = BASE + 1;
     let copies = vec![scratch(after, 1, 1), scratch(after, 2, 2), scratch(BASE, 0, 0)];
@@ -278,10 +278,10 @@ fn a_repair_that_hit_its_row_stays_though_its_key_was_typed_over() {
 
 #[test]
 fn a_row_whose_key_was_typed_back_still_gets_its_repair() {
-    let finding = second(&json!(["stray", 10, "note"]), &json!([]), &json!(["k", 7, "old"]));
+    let finding = make_second(&json!(["stray", 10, "note"]), &json!([]), &json!(["k", 7, "old"]));
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n", "mine"]), json!(["k", 7, "old"]), json!(["k", 10, "note"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let own = planned.repairs.iter().find(|repair| repair.row == Some(2)).expect("its row");
     assert_eq!(own.copies, [scratch(BASE + 1, 1, 1), scratch(BASE + 1, 2, 2)]);
     assert_eq!(planned.unrepaired, Vec::<String>::new(), "its key is right already");
@@ -293,11 +293,11 @@ fn a_broken_header_is_known_by_the_text_in_its_formula() {
     let tab = tab(&["y", "id", "#REF!", "new", "n"]);
     let now = rows(&[json!(tab.header), json!(["", 10, "", "", 1])]);
     let entered = rows(&[json!(["y", "id", "={\"x\";ARRAYFORMULA(A2:A9)}", "new", "n"])]);
-    let image = TabImage { entered: &entered, ..present(&tab, &now) };
+    let image = TabImage { entered: &entered, ..make_image(&tab, &now) };
     let header = find_columns_by_formula(&finding.header, &image);
     assert_eq!(header, [(0, 2)]);
     let moved = rows(&[json!(["id", "y", "={\"x\";ARRAYFORMULA(A2:A9)}", "new", "n"])]);
-    let image = TabImage { entered: &moved, ..present(&tab, &now) };
+    let image = TabImage { entered: &moved, ..make_image(&tab, &now) };
     assert_eq!(find_columns_by_formula(&finding.header, &image), [], "the columns moved between the two reads");
 }
 
@@ -307,23 +307,23 @@ fn a_row_whose_lost_key_was_typed_over_gets_its_other_cells_back() {
     let finding = finding(found, &[("a", 1)], &[json!([1, "a", 5, "note"])], &[json!([1, 10, 5, "note"])]);
     let tab = tab(found);
     let now = rows(&[json!(found), json!([]), json!([1, "odd", 5, "note"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.repairs.iter().all(|repair| repair.key() != Some("a")), "it belongs to no key: {planned:?}");
     assert_eq!(planned.unrepaired, ["1 cells that people changed meanwhile are left as they are"]);
     let twins = rows(&[json!(found), json!([1, "even", 5, "note"]), json!([1, "odd", 5, "note"])]);
-    assert!(plan(&finding, &present(&tab, &twins)).repairs.is_empty(), "nothing is guessed");
+    assert!(plan(&finding, &make_image(&tab, &twins)).repairs.is_empty(), "nothing is guessed");
 }
 
 #[test]
 fn a_row_that_was_emptied_comes_back_though_an_array_fills_it() {
     let found = &["id", "n", "arr"];
-    let mut finding = second(&json!([]), &json!(["k", 7, ""]), &json!(["", "", "x-"]));
+    let mut finding = make_second(&json!([]), &json!(["k", 7, ""]), &json!(["", "", "x-"]));
     finding.header = tab(found).header;
     finding.undo_log.header = tab(found).header;
     let tab = tab(found);
     let now = rows(&[json!(found), json!(["b", 1, "x-b"]), json!(["", "", "x-"])]);
     let entered = rows(&[json!(["id", "n", "={\"arr\";ARRAYFORMULA(A2:A9)}"]), json!(["b", 1]), json!([])]);
-    let image = TabImage { entered: &entered, ..present(&tab, &now) };
+    let image = TabImage { entered: &entered, ..make_image(&tab, &now) };
     let planned = plan(&finding, &image);
     let restored =
         planned.repairs.iter().any(|repair| repair.row == Some(2) && repair.copies.contains(&scratch(BASE, 0, 0)));
@@ -332,22 +332,22 @@ fn a_row_that_was_emptied_comes_back_though_an_array_fills_it() {
 
 #[test]
 fn the_new_row_of_a_key_is_not_taken_for_one_that_showed_it() {
-    let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7, "note"]));
+    let mut finding = make_second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7, "note"]));
     finding.undo_log.recreated = vec!["k".into()];
     let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
     *key = None;
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n", "mine"]), json!(["", 7, "note"]), json!(["k", 10]), json!(["k", 5, "typed"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.repairs.iter().all(|repair| repair.row == Some(1)), "{planned:?}");
 }
 
 #[test]
 fn a_key_that_a_repair_takes_out_of_a_row_does_not_identify_it() {
-    let finding = second(&json!(["stray", 10, "note"]), &json!(["", 7, "own"]), &json!(["k", 10, "own"]));
+    let finding = make_second(&json!(["stray", 10, "note"]), &json!(["", 7, "own"]), &json!(["k", 10, "own"]));
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n", "mine"]), json!(["k", 10, "own"]), json!(["stray", 10, "note"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let expected = |row| planned.repairs.iter().find(|repair| repair.row == Some(row)).map(|repair| repair.key());
     assert_eq!((expected(1), expected(2)), (Some(None), Some(Some("stray"))), "{planned:?}");
 }

@@ -13,10 +13,10 @@ fn a_row_whose_own_key_was_changed_gets_its_cells_back() {
     let tab = tab(&HEADER);
     let own = json!(["a", 1]);
     let now = rows(&[json!(HEADER), own.clone(), json!(["odd", 10, "note"])]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
     let twins = rows(&[json!(HEADER), own, json!(["odd", 10, "note"]), json!(["even", 10, "note"])]);
-    let planned = plan(&finding, &present(&tab, &twins));
+    let planned = plan(&finding, &make_image(&tab, &twins));
     assert!(planned.repairs.iter().all(|repair| repair.row == Some(1)), "nothing is guessed: {planned:?}");
     assert_eq!(planned.unrepaired.len(), 1, "it is reported: {planned:?}");
 }
@@ -33,7 +33,7 @@ fn a_cell_written_as_intended_stays_in_a_row_that_lost_its_key() {
     finding.header = tab(&["id", "x", "mine", "n"]).header;
     let tab = tab(&["id", "x", "mine", "n"]);
     let now = rows(&[json!(tab.header), json!(["odd", 10, "note", 2])]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     let copied: Vec<_> = repairs.iter().flat_map(|repair| &repair.copies).map(|copy| copy.to).collect();
     assert_eq!(copied, [1], "column mine was written as intended: {repairs:?}");
 }
@@ -41,7 +41,7 @@ fn a_cell_written_as_intended_stays_in_a_row_that_lost_its_key() {
 #[test]
 fn a_formula_that_a_repair_wrote_follows_columns_moved_meanwhile() {
     let expected = json!(["k", "stray", "note"]);
-    let mut finding = second(&expected, &expected, &json!(["k", "x-note", "note"]));
+    let mut finding = make_second(&expected, &expected, &json!(["k", "x-note", "note"]));
     finding.undo_log.header = tab(&["id", "n", "mine"]).header;
     finding.header = tab(&["id", "n", "mine"]).header;
     let tab = tab(&["mine", "id", "n"]);
@@ -54,7 +54,7 @@ fn a_formula_that_a_repair_wrote_follows_columns_moved_meanwhile() {
         post_images: rows(&[json!(["k", format!("=\"x-\"&G{after}"), "note"])]),
         header: Vec::new(),
     };
-    let image = TabImage { entered: &entered, undo: &undo, ..present(&tab, &now) };
+    let image = TabImage { entered: &entered, undo: &undo, ..make_image(&tab, &now) };
     let repairs = planned_repairs(&finding, &image);
     let copy = repairs[0].copies.iter().find(|copy| copy.to == 2).expect("the formula's column");
     assert_eq!(copy.source, CellSource::Formula("=\"x-\"&A2".into()), "{repairs:?}");
@@ -74,42 +74,42 @@ fn a_column_renamed_while_columns_moved_is_known_by_its_new_text() {
     let mut tab = tab(&["new", "number", "id"]);
     tab.aliases = vec![("n".to_owned(), "number".to_owned())];
     let now = rows(&[json!(tab.header), json!(["", 10, "a"])]);
-    assert_eq!(find_renamed_columns(&finding, &present(&tab, &now)), [(1, 1)]);
+    assert_eq!(find_renamed_columns(&finding, &make_image(&tab, &now)), [(1, 1)]);
 }
 
 #[test]
 fn a_row_that_a_repair_settled_is_no_row_that_it_missed() {
-    let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7, "own"]));
+    let mut finding = make_second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7, "own"]));
     let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
     *key = None;
     finding.hit_as_intended = vec![(1, cells_of(&json!(["k", 10, "note"])))];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 10, "note"]), json!(["", 7, "own"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.repairs.iter().all(|repair| repair.row != Some(1)), "{planned:?}");
     assert!(!planned.unrepaired.is_empty(), "the other row is gone, and that is reported");
     let twins = rows(&[json!(HEADER), json!(["k", 10, "note"]), json!(["", 7, "own"]), json!(["k", 10, "note"])]);
-    let planned = plan(&finding, &present(&tab, &twins));
+    let planned = plan(&finding, &make_image(&tab, &twins));
     assert!(planned.repairs.iter().any(|repair| repair.row == Some(3)), "it is there: {planned:?}");
 }
 
 #[test]
 fn a_row_that_a_repair_hit_and_people_deleted_is_looked_for_nowhere_else() {
     let (expected, after) = (json!(["", 10, "note"]), json!(["", 7, "own"]));
-    let mut finding = second(&expected, &expected, &after);
+    let mut finding = make_second(&expected, &expected, &after);
     finding.header = tab(&["n", "id", "mine"]).header;
     finding.misplaced[0].pre_image_values = cells_of(&json!([10, "", "note"]));
     finding.misplaced[0].pre_image = cells_of(&json!([10, "", "note"]));
     let tab = tab(&["n", "id", "mine"]);
     let twin = rows(&[json!(tab.header), json!([10, "", "note"])]);
-    let planned = plan(&finding, &present(&tab, &twin));
+    let planned = plan(&finding, &make_image(&tab, &twin));
     assert!(planned.repairs.is_empty(), "{planned:?}");
 }
 
 #[test]
 fn a_constant_typed_over_a_computed_cell_stays() {
     let expected = json!(["k", 5, "note"]);
-    let mut finding = second(&expected, &json!(["k", "typed", "note"]), &json!(["k", 7, "note"]));
+    let mut finding = make_second(&expected, &json!(["k", "typed", "note"]), &json!(["k", 7, "note"]));
     let RowPredicate::Row { fingerprint, .. } = &mut finding.misplaced[0].target.expect else {
         unreachable!("it is a repair")
     };
@@ -117,7 +117,7 @@ fn a_constant_typed_over_a_computed_cell_stays() {
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 7, "note"])]);
     let undo = EnteredImages { pre_images: rows(&[json!(["k", "typed", "note"])]), ..EnteredImages::default() };
-    let image = TabImage { undo: &undo, ..present(&tab, &now) };
+    let image = TabImage { undo: &undo, ..make_image(&tab, &now) };
     let repairs = planned_repairs(&finding, &image);
     assert_eq!(repairs[0].copies.iter().find(|copy| copy.to == 1), Some(&scratch(BASE, 1, 1)), "{repairs:?}");
 }
@@ -125,12 +125,12 @@ fn a_constant_typed_over_a_computed_cell_stays() {
 #[test]
 fn a_cell_typed_into_a_row_whose_cells_were_moved_stays() {
     let (before, after) = (json!(["", "k", "note"]), json!(["k", "", "note"]));
-    let mut finding = second(&before, &before, &after);
+    let mut finding = make_second(&before, &before, &after);
     finding.misplaced[0].target.columns = vec![0, 1];
     finding.misplaced[0].target.moves = vec![(1, 0)];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", "typed", "note"])]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     assert!(repairs.iter().all(|repair| !repair.columns().contains(&1)), "{repairs:?}");
 }
 
@@ -140,12 +140,12 @@ fn appended_rows_are_found_by_their_keys_where_two_headers_broke() {
     finding.shifted_appends = vec!["new".into(), "next".into()];
     let tab = tab(&["id", "#REF!", "#REF!", "n"]);
     let now = rows(&[json!(tab.header), json!([5, "other", "new"]), json!([6, "", "next"])]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     let moved: Vec<_> = repairs.iter().map(|repair| (repair.row, repair.copies[0].clone())).collect();
     let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     assert_eq!(moved, [(Some(1), itself(2, 0)), (Some(2), itself(2, 0))], "{repairs:?}");
     let gone = rows(&[json!(tab.header), json!([5])]);
-    let planned = plan(&finding, &present(&tab, &gone));
+    let planned = plan(&finding, &make_image(&tab, &gone));
     assert!(planned.unrepaired[0].contains("the row of key \"new\""), "{planned:?}");
 }
 
@@ -169,7 +169,7 @@ fn of_columns_renamed_twice_the_last_is_where_something_is() {
     let finding = renamed_twice(&["id", "b2", "mine", "a2"]);
     let tab = with_aliases(&["b3", "id", "mine", "a3"]);
     let now = rows(&[json!(tab.header), json!(["a of new", "new", "b of new", ""])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     assert_eq!((&planned.repairs[0].copies, &planned.repairs[0].clears), (&vec![itself(0, 3), itself(2, 0)], &vec![2]));
     assert_eq!(planned.unrepaired, Vec::<String>::new());
@@ -181,7 +181,7 @@ fn no_cell_is_written_over_that_may_be_of_a_lost_column() {
     let tab = with_aliases(&["b3", "a3", "mine", "x3", "id"]);
     // The key is under mine. The values of a and b are under two of three unknown headers.
     let now = rows(&[json!(tab.header), json!(["a of new", "", "new", "b of new", ""])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let itself = |from, to| CellCopy { source: CellSource::SameRow, from, to };
     let repair = &planned.repairs[0];
     assert_eq!((&repair.copies, &repair.clears), (&vec![itself(2, 4)], &vec![2]), "{planned:?}");
@@ -193,15 +193,15 @@ fn no_cell_is_written_over_that_may_be_of_a_lost_column() {
 
 #[test]
 fn no_version_is_written_into_a_row_whose_key_was_changed() {
-    let mut finding = second(&json!(["k", 1, "note"]), &json!([]), &json!(["", 10]));
+    let mut finding = make_second(&json!(["k", 1, "note"]), &json!([]), &json!(["", 10]));
     finding.misplaced[0].target.columns = vec![1];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["", 10]), json!(["odd", 1, "note"])]);
     let has_repair = |planned: &RepairPlan, row| planned.repairs.iter().any(|repair| repair.row == Some(row));
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(has_repair(&planned, 2), "it was hit before: {planned:?}");
     finding.misplaced[0].target.is_repeat_only = true;
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(has_repair(&planned, 1) && !has_repair(&planned, 2), "{planned:?}");
     assert!(planned.unrepaired[0].contains("1 rows that were to be repaired were not found again"), "{planned:?}");
 }
@@ -210,7 +210,7 @@ fn no_version_is_written_into_a_row_whose_key_was_changed() {
 fn a_row_that_was_hit_needs_more_than_its_version() {
     let finding = finding(&HEADER, &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
     let (tab, now) = (tab(&HEADER), rows(&[json!(HEADER), json!(["z", 10]), json!(["a", 1])]));
-    let planned = planned_repairs(&finding, &present(&tab, &now));
+    let planned = planned_repairs(&finding, &make_image(&tab, &now));
     let kinds: Vec<_> = planned.iter().map(|repair| (repair.row, repair.is_repeat_only)).collect();
     assert_eq!(kinds, [(Some(2), true), (Some(1), false)]);
 }
@@ -218,9 +218,9 @@ fn a_row_that_was_hit_needs_more_than_its_version() {
 #[test]
 fn moves_that_hit_each_other_s_rows_stay_though_a_key_was_changed() {
     let (a, b) = (json!(["a", "", "of a"]), json!(["b", "", "of b"]));
-    let mut finding = second(&a, &b, &json!(["b", "of b", ""]));
+    let mut finding = make_second(&a, &b, &json!(["b", "of b", ""]));
     let write = |index: usize, expected: &Value, before: &Value, after: &Value| {
-        let mut misplaced = second(expected, before, after).misplaced.remove(0);
+        let mut misplaced = make_second(expected, before, after).misplaced.remove(0);
         (misplaced.index, misplaced.target.row) = (index, 1 + u32::try_from(index).unwrap_or(0));
         (misplaced.target.columns, misplaced.target.moves) = (vec![1, 2], vec![(2, 1)]);
         misplaced
@@ -230,7 +230,7 @@ fn moves_that_hit_each_other_s_rows_stay_though_a_key_was_changed() {
     finding.undo_log.targets = finding.misplaced.iter().map(|misplaced| misplaced.target.clone()).collect();
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["odd", "of b"]), json!([]), a]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let of_row = |row| planned.repairs.iter().find(|repair| repair.row == Some(row)).expect("a repair");
     assert_eq!(of_row(1).copies, [scratch(BASE, 2, 1)], "its own cell stays where it belongs: {planned:?}");
     assert_eq!(of_row(1).clears, [2]);
@@ -246,17 +246,17 @@ fn an_emptied_row_is_looked_for_beside_the_row_that_was_its_neighbor() {
     let tab = tab(&HEADER);
     // A row was inserted above: the hit row is where the emptied one was.
     let now = rows(&[json!(HEADER), json!(["a", 1]), json!([]), json!(["z", 10]), json!([]), json!(["b", 1])]);
-    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &make_image(&tab, &now));
     let restored = repairs.iter().find(|repair| repair.copies == [scratch(BASE + 1, 1, 1)]);
     assert_eq!(restored.and_then(|repair| repair.row), Some(4), "{repairs:?}");
 }
 
 #[test]
 fn a_filled_row_that_people_delete_stays_deleted() {
-    let finding = filling(&["n", "id", "mine"], &[("a", 1)], &[json!([])], &[json!(["a", 10])]);
+    let finding = make_filling(&["n", "id", "mine"], &[("a", 1)], &[json!([])], &[json!(["a", 10])]);
     let tab = tab(&["n", "id", "mine"]);
     let now = rows(&[json!(tab.header), json!([1, "b"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.repairs.iter().all(|repair| repair.row.is_some()), "no new row: {planned:?}");
     assert!(planned.unrepaired[0].contains("the new row of key \"a\""), "{planned:?}");
 }
@@ -265,8 +265,8 @@ fn a_filled_row_that_people_delete_stays_deleted() {
 fn a_cell_that_another_s_write_put_right_by_chance_stays() {
     // Two repairs of column n. The one for b left in the row of a what that one should show, too.
     let (a, b) = (json!(["a", "stray", "of a"]), json!(["b", "lost", "of b"]));
-    let mut finding = second(&b, &a, &json!(["a", "open", "of a"]));
-    let mut own = second(&a, &json!(["c", "shut"]), &json!(["c", "open"])).misplaced.remove(0);
+    let mut finding = make_second(&b, &a, &json!(["a", "open", "of a"]));
+    let mut own = make_second(&a, &json!(["c", "shut"]), &json!(["c", "open"])).misplaced.remove(0);
     (own.index, own.target.row, own.target.columns) = (1, 2, vec![1]);
     finding.misplaced[0].target.columns = vec![1];
     finding.misplaced.push(own);
@@ -276,23 +276,23 @@ fn a_cell_that_another_s_write_put_right_by_chance_stays() {
     let of_row = |planned: &RepairPlan| {
         planned.repairs.iter().find(|repair| repair.row == Some(1)).map(|repair| repair.copies.clone())
     };
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(of_row(&planned), Some(vec![scratch(BASE + 3, 1, 1)]), "as its own repair has it: {planned:?}");
     finding.misplaced[1].target.is_repeat_only = true;
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(of_row(&planned), Some(vec![scratch(BASE, 1, 1)]), "no version for it: {planned:?}");
 }
 
 #[test]
 fn a_row_that_shows_a_new_row_s_key_is_known_by_what_only_people_wrote() {
-    let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7]));
+    let mut finding = make_second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7]));
     finding.undo_log.recreated = vec!["k".into()];
     finding.misplaced[0].target.columns = vec![0, 1];
     let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
     *key = None;
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["", 7]), json!(["k", "typed", "note"]), json!(["k", 10])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.repairs.iter().any(|repair| repair.row == Some(2)), "{planned:?}");
     assert!(planned.repairs.iter().all(|repair| repair.row != Some(3)), "{planned:?}");
 }

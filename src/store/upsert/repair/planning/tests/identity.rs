@@ -29,11 +29,11 @@ fn equal_rows_that_moved_stop_the_run_until_the_key_is_written() {
     let finding = lost_keys(&[("a", 1)]);
     let twin = json!([1, 10, 5, "note"]);
     let (tab_now, now) = moved_tab(&[json!([]), twin.clone(), twin.clone()]);
-    let planned = plan(&finding, &present(&tab_now, &now));
+    let planned = plan(&finding, &make_image(&tab_now, &now));
     let expected = "rows 3 and 4 could each be the one of key \"a\": write it into column \"id\" of the right one";
     assert_eq!(planned.ambiguous, [expected]);
     let (tab_now, now) = moved_tab(&[json!([]), twin, json!([1, "a", 5, "note"])]);
-    let planned = plan(&finding, &present(&tab_now, &now));
+    let planned = plan(&finding, &make_image(&tab_now, &now));
     assert!(planned.ambiguous.is_empty() && !written_rows(&planned).contains(&Some(2)), "{planned:?}");
 }
 
@@ -41,11 +41,11 @@ fn equal_rows_that_moved_stop_the_run_until_the_key_is_written() {
 fn one_row_left_of_two_equal_ones_stops_the_run() {
     let finding = lost_keys(&[("a", 1), ("b", 2)]);
     let (tab_now, now) = moved_tab(&[json!([1, 10, 5, "note"])]);
-    let planned = plan(&finding, &present(&tab_now, &now));
+    let planned = plan(&finding, &make_image(&tab_now, &now));
     let expected = "row 2 could be the one of key \"a\" or of key \"b\"; write its key into column \"id\", or clear that cell if it is of neither";
     assert_eq!(planned.ambiguous, [expected]);
     let (tab_now, now) = moved_tab(&[json!([1, "b", 5, "note"])]);
-    let planned = plan(&finding, &present(&tab_now, &now));
+    let planned = plan(&finding, &make_image(&tab_now, &now));
     assert_eq!(planned.ambiguous, Vec::<String>::new());
     assert!(planned.unrepaired.iter().any(|expected| expected.contains("key \"a\"")), "{planned:?}");
 }
@@ -55,7 +55,7 @@ fn equal_rows_that_stood_still_are_each_the_one_at_its_place() {
     let finding = lost_keys(&[("a", 1), ("b", 2)]);
     let twin = json!([1, 10, 5, "note"]);
     let (tab_now, now) = moved_tab(&[twin.clone(), twin]);
-    let planned = plan(&finding, &present(&tab_now, &now));
+    let planned = plan(&finding, &make_image(&tab_now, &now));
     let restored = |row| planned.repairs.iter().find(|repair| repair.row == Some(row)).map(|repair| &repair.copies);
     assert!(restored(1).is_some_and(|copies| copies.contains(&scratch(BASE, 1, 1))), "{planned:?}");
     assert!(restored(2).is_some_and(|copies| copies.contains(&scratch(BASE + 1, 1, 1))), "{planned:?}");
@@ -63,14 +63,14 @@ fn equal_rows_that_stood_still_are_each_the_one_at_its_place() {
 
 #[test]
 fn a_copy_in_a_blank_row_is_known_once_its_key_is_cleared() {
-    let finding = second(&json!(["stray", 5, "x"]), &json!([]), &json!(["k", 10, "note"]));
+    let finding = make_second(&json!(["stray", 5, "x"]), &json!([]), &json!(["k", 10, "note"]));
     let (tab, copy) = (tab(&HEADER), json!(["k", 10, "note"]));
     let now = rows(&[json!(HEADER), json!([]), copy.clone(), copy.clone()]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let expected = "rows 3 and 4 could each be the one of key \"k\", and a write filled the other by mistake; clear column \"id\" of that other row";
     assert_eq!(planned.ambiguous, [expected]);
     let now = rows(&[json!(HEADER), json!([]), copy, json!(["", 10, "note"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!((planned.ambiguous.len(), written_rows(&planned)), (0, vec![Some(3)]), "{planned:?}");
 }
 
@@ -80,10 +80,10 @@ fn a_row_restored_by_hand_leaves_its_twin_alone() {
     let tab = tab(&HEADER);
     let (own, twin) = (json!(["a", 1]), json!(["", 10, "total"]));
     let now = rows(&[json!(HEADER), own.clone(), twin.clone(), twin.clone()]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.ambiguous[0].contains("rows 3 and 4 could each be one without a key"), "{planned:?}");
     let now = rows(&[json!(HEADER), own, json!(["", 7, "total"]), twin]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!((planned.ambiguous.len(), written_rows(&planned)), (0, vec![Some(1)]), "{planned:?}");
 }
 
@@ -94,7 +94,7 @@ fn rows_with_nothing_but_formulas_are_alike_as_blank_ones() {
     let now = rows(&[json!(HEADER), json!(["a", 1]), json!(["", "", 2]), json!(["", "", 2])]);
     let filled = json!(["", "", "=1+1"]);
     let entered = rows(&[json!(HEADER), json!(["a", 1]), filled.clone(), filled]);
-    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let planned = plan(&finding, &TabImage { entered: &entered, ..make_image(&tab, &now) });
     assert_eq!(planned.ambiguous, Vec::<String>::new());
     assert_eq!(written_rows(&planned), [Some(1), Some(2)], "the nearest one: {planned:?}");
 }
@@ -102,12 +102,12 @@ fn rows_with_nothing_but_formulas_are_alike_as_blank_ones() {
 #[test]
 fn a_settled_row_is_no_rival_of_one_that_people_changed() {
     let expected = json!(["stray", 10, "note"]);
-    let mut finding = second(&expected, &json!(["stray", 10, "typed"]), &json!(["k", 10, "typed"]));
+    let mut finding = make_second(&expected, &json!(["stray", 10, "typed"]), &json!(["k", 10, "typed"]));
     finding.misplaced[0].target.columns = vec![0];
     finding.hit_as_intended = vec![(2, cells_of(&json!(["stray", 10, "x"])))];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 10, "typed"]), json!(["stray", 10, "x"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let copies: Vec<_> = planned.repairs.iter().flat_map(|repair| &repair.copies).collect();
     assert_eq!(copies, [&scratch(BASE + 1, 0, 0)], "its key stays: {planned:?}");
 }
@@ -115,7 +115,7 @@ fn a_settled_row_is_no_rival_of_one_that_people_changed() {
 #[test]
 fn a_row_between_rows_that_stood_still_is_the_expected_one() {
     let expected = json!(["stray", 10, "note"]);
-    let mut finding = second(&expected, &json!(["stray", 11, "typed"]), &json!(["k", 11, "typed"]));
+    let mut finding = make_second(&expected, &json!(["stray", 11, "typed"]), &json!(["k", 11, "typed"]));
     finding.misplaced[0].target.row = 2;
     finding.misplaced[0].target.columns = vec![0];
     let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("a repair") };
@@ -124,40 +124,40 @@ fn a_row_between_rows_that_stood_still_is_the_expected_one() {
     finding.hit_as_intended = vec![(1, cells_of(&above)), (3, cells_of(&below))];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), above, json!(["k", 11, "typed"]), below]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE + 1, 0, 0)], "its key stays: {planned:?}");
     finding.hit_as_intended.truncate(1);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.unrepaired[0].contains("key \"k\", which had lost its key"), "{planned:?}");
 }
 
 #[test]
 fn a_row_whose_key_is_changed_under_way_gets_its_cells_back() {
     let (before, after) = (json!(["odd", 10, "note"]), json!(["odd", 7, "note"]));
-    let mut finding = second(&json!(["k", 10, "note"]), &before, &after);
+    let mut finding = make_second(&json!(["k", 10, "note"]), &before, &after);
     finding.misplaced[0].target.columns = vec![1];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["odd", 7, "note"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE + 1, 1, 1)], "what was restored stays: {planned:?}");
     // A version is for the row of its key.
     finding.misplaced[0].target.is_repeat_only = true;
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "it belongs to no key: {planned:?}");
     // Once more was changed, it counts as gone.
     finding.misplaced[0].target.is_repeat_only = false;
     (finding.misplaced[0].pre_image, finding.misplaced[0].pre_image_values) =
         (cells_of(&before), cells_of(&json!(["odd", 11, "note"])));
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "{planned:?}");
 }
 
 #[test]
 fn a_key_typed_back_finds_its_row_though_more_was_changed() {
-    let finding = second(&json!(["stray", 10, "note"]), &json!([]), &json!(["k", 7, "old"]));
+    let finding = make_second(&json!(["stray", 10, "note"]), &json!([]), &json!(["k", 7, "old"]));
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 7, "old"]), json!(["k", 11, "note"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let own = planned.repairs.iter().find(|repair| repair.row == Some(2)).expect("its row");
     assert!(own.copies.iter().all(|copy| copy.to != 1), "what was typed stays: {planned:?}");
 }
@@ -165,11 +165,11 @@ fn a_key_typed_back_finds_its_row_though_more_was_changed() {
 #[test]
 fn what_a_row_showed_for_a_key_by_mistake_names_no_row() {
     // The hit row is the one in which the write was to restore key k; it showed "open" in place of it.
-    let mut finding = second(&json!(["open", 5, "note"]), &json!(["open", 5, "note"]), &json!(["k", 7, "note"]));
+    let mut finding = make_second(&json!(["open", 5, "note"]), &json!(["open", 5, "note"]), &json!(["k", 7, "note"]));
     finding.misplaced[0].target.columns = vec![0, 1];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["open", 7, "other"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.repairs.is_empty(), "the other row is left alone: {planned:?}");
     assert!(planned.unrepaired.iter().all(|expected| !expected.contains("\"open\"")), "{planned:?}");
 }
@@ -179,7 +179,7 @@ fn a_value_that_others_show_too_identifies_no_row() {
     let finding = finding(&HEADER, &[("a", 1)], &[json!(["", "", "total"])], &[json!(["", "open", "total"])]);
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["a", 1]), json!(["", "open", "remark"]), json!(["b", "open"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(written_rows(&planned), [Some(1)], "{planned:?}");
 }
 
@@ -190,7 +190,7 @@ fn a_stray_formula_in_a_blank_row_does_not_make_it_any_blank_row() {
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["a", 1]), json!([]), json!(["", 2])]);
     let entered = rows(&[json!(HEADER), json!(["a", 1]), json!([]), json!(["", "=1+1"])]);
-    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let planned = plan(&finding, &TabImage { entered: &entered, ..make_image(&tab, &now) });
     let stray = planned.repairs.iter().find(|repair| repair.row == Some(3)).expect("the formula's row");
     let RowPredicate::Row { fingerprint, .. } = &stray.expect else { unreachable!("it has no key") };
     assert!(fingerprint.compare(&now[3], |_| false).is_exact());
@@ -203,7 +203,7 @@ fn a_constant_typed_over_a_formula_that_a_repair_overwrites_is_noticed() {
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["a", 1]), json!(["z", 2, "note"])]);
     let entered = rows(&[json!(HEADER), json!(["a", 1]), json!(["z", "=1+1", "note"])]);
-    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let planned = plan(&finding, &TabImage { entered: &entered, ..make_image(&tab, &now) });
     let RowPredicate::Row { fingerprint, .. } = &planned.repairs[1].expect else { unreachable!("a repair") };
     assert!(!fingerprint.compare(&cells_of(&json!(["z", "typed", "note"])), |_| false).is_exact());
 }
@@ -211,7 +211,7 @@ fn a_constant_typed_over_a_formula_that_a_repair_overwrites_is_noticed() {
 #[test]
 fn a_row_created_anew_gets_the_cells_that_were_meant_for_it() {
     // The row of key k had its value under another header; the write that was to fix that emptied it.
-    let mut finding = second(&json!(["k", "", 10]), &json!(["k", "", 10]), &json!([]));
+    let mut finding = make_second(&json!(["k", "", 10]), &json!(["k", "", 10]), &json!([]));
     let mut fix = finding.misplaced[0].clone();
     (fix.index, fix.target.row, fix.target.columns) = (1, 2, vec![1, 2]);
     (fix.pre_image, fix.pre_image_values, fix.post_image_values) =
@@ -222,7 +222,7 @@ fn a_row_created_anew_gets_the_cells_that_were_meant_for_it() {
     finding.misplaced.push(fix);
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["b", 1, "x"])]);
-    let image = TabImage { height: 2, ..present(&tab, &now) };
+    let image = TabImage { height: 2, ..make_image(&tab, &now) };
     let planned = plan(&finding, &image);
     let new: Vec<_> = planned.repairs.iter().filter(|repair| repair.row.is_none()).collect();
     assert_eq!(new.len(), 1, "{planned:?}");
@@ -234,7 +234,7 @@ fn a_row_created_anew_gets_the_cells_that_were_meant_for_it() {
 fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
     // Two rows showed the same when their repairs were planned; then one of them was hit.
     let expected = json!(["", 10, "note"]);
-    let mut finding = second(&expected, &expected, &json!(["k", 7, "own"]));
+    let mut finding = make_second(&expected, &expected, &json!(["k", 7, "own"]));
     let mut other = finding.misplaced[0].clone();
     (other.index, other.target.row) = (1, 2);
     (other.pre_image, other.pre_image_values, other.post_image_values) =
@@ -250,7 +250,7 @@ fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
     finding.misplaced.extend([other, hit]);
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 7, "own"]), json!([]), json!(["", 5, "note"]), expected]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.ambiguous.iter().any(|expected| expected.contains("rows 4 and 5 could each be")), "{planned:?}");
 }
 
@@ -258,13 +258,13 @@ fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
 fn a_settled_row_whose_key_was_cleared_is_no_other_row() {
     // A person changed a cell of the hit row since the plan; a row hit as intended resembles it as much.
     let expected = json!(["", 10, "note", "x"]);
-    let mut finding = second(&expected, &json!(["", 10, "hers", "x"]), &json!(["", 7, "", "x"]));
+    let mut finding = make_second(&expected, &json!(["", 10, "hers", "x"]), &json!(["", 7, "", "x"]));
     finding.hit_as_intended = vec![(2, cells_of(&json!(["k", 10, "note", "mine"])))];
     let header = ["id", "n", "mine", "more"];
     (finding.header, finding.undo_log.header) = (tab(&header).header, tab(&header).header);
     let tab = tab(&header);
     let now = rows(&[json!(header), json!(["", 7, "", "x"]), json!(["", 10, "note", "mine"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.repairs.iter().all(|repair| repair.row == Some(1)), "{planned:?}");
     let restored = [scratch(BASE + 1, 0, 0), scratch(BASE + 1, 1, 1), scratch(BASE, 2, 2)];
     assert_eq!(planned.repairs[0].copies, restored, "{planned:?}");

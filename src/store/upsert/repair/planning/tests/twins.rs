@@ -13,7 +13,7 @@ fn row_showing(cells: &Value) -> RowPredicate {
 
 /// A repair that expected a row with these contents and hit another one.
 fn repair_that_missed(expected: &Value, before: &Value, after: &Value) -> UndoFinding {
-    let mut finding = second(expected, before, after);
+    let mut finding = make_second(expected, before, after);
     finding.misplaced[0].target.expect = row_showing(expected);
     finding.misplaced[0].target.columns = vec![0, 1];
     finding
@@ -37,7 +37,7 @@ fn a_row_expected_elsewhere_leaves_no_doubt_about_another() {
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 10, 2]), json!([]), json!(["k", 10])]);
     let entered = rows(&[json!(HEADER), json!(["k", 10, "=1+1"]), json!([]), json!(["k", 10])]);
-    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let planned = plan(&finding, &TabImage { entered: &entered, ..make_image(&tab, &now) });
     assert_eq!(planned.ambiguous, Vec::<String>::new());
     let cleared = planned.repairs.iter().find(|repair| repair.row == Some(1)).expect("the hit row");
     assert_eq!(cleared.copies, [scratch(BASE, 0, 0), scratch(BASE, 1, 1)], "{planned:?}");
@@ -53,7 +53,7 @@ fn what_a_header_fills_in_does_not_prove_a_row() {
     let now = [json!(tab.header), json!(["k", 7, "x-0"]), json!(["", 10, "x-1"]), json!(["", 10, "x-2"])];
     let entered = [json!(["id", "n", "={\"arr\";A2:A9}"]), json!(["k", 7]), json!(["", 10]), json!(["", 10])];
     let (now, entered) = (rows(&now), rows(&entered));
-    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let planned = plan(&finding, &TabImage { entered: &entered, ..make_image(&tab, &now) });
     assert!(planned.ambiguous[0].contains("rows 3 and 4 could each be the one of key \"k\""), "{planned:?}");
 }
 
@@ -62,10 +62,10 @@ fn a_key_that_two_rows_show_identifies_neither() {
     let finding = repair_that_missed(&json!(["k", 10, "note"]), &json!(["z", 1, "z"]), &json!(["k", 7, "z"]));
     let (tab, twin) = (tab(&HEADER), json!(["k", 10, "note"]));
     let now = rows(&[json!(HEADER), json!(["k", 7, "z"]), twin.clone(), twin.clone()]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.ambiguous[0].contains("rows 3 and 4 could each be the one of key \"k\""), "{planned:?}");
     let now = rows(&[json!(HEADER), json!(["k", 7, "z"]), twin]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert!(planned.ambiguous.is_empty() && planned.repairs.iter().any(|repair| repair.row == Some(2)), "{planned:?}");
 }
 
@@ -77,7 +77,7 @@ fn of_a_key_and_its_copy_the_one_that_is_left_is_the_keys() {
     let finding = and_one_that_clears(finding, &json!(["k", 10, "note"]));
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 7, "z"]), json!(["k", 10, "note"]), json!(["odd", 10, "hers"])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(planned.ambiguous, Vec::<String>::new());
     let left = planned.repairs.iter().find(|repair| repair.row == Some(2)).expect("k's row");
     assert!(left.copies.contains(&scratch(finding.undo_log.post_image_row(0), 1, 1)), "{planned:?}");
@@ -92,7 +92,7 @@ fn a_row_with_formulas_alone_is_not_one_restored_by_hand() {
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!([]), json!(["k", 10, 2]), json!(["", "", 2])]);
     let entered = rows(&[json!(HEADER), json!([]), json!(["k", 10, "=1+1"]), json!(["", "", "=1+1"])]);
-    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let planned = plan(&finding, &TabImage { entered: &entered, ..make_image(&tab, &now) });
     let written: Vec<_> = planned.repairs.iter().map(|repair| repair.row).collect();
     assert_eq!(written, [Some(2)], "{planned:?}");
 }
@@ -101,8 +101,8 @@ fn a_row_with_formulas_alone_is_not_one_restored_by_hand() {
 fn two_stray_rows_that_are_both_to_be_emptied_are_no_question() {
     let stray = json!(["", 10]);
     // A repair was to empty one, hit the total, and left the same in a blank row.
-    let mut finding = second(&stray, &json!(["", "", "total"]), &json!(["", "", "total"]));
-    let mut hit = second(&json!(["k", 1]), &json!([]), &stray).misplaced.remove(0);
+    let mut finding = make_second(&stray, &json!(["", "", "total"]), &json!(["", "", "total"]));
+    let mut hit = make_second(&json!(["k", 1]), &json!([]), &stray).misplaced.remove(0);
     (hit.index, hit.target.row, hit.target.columns) = (1, 2, vec![1]);
     finding.misplaced[0].target.columns = vec![1];
     finding.misplaced.push(hit);
@@ -110,12 +110,12 @@ fn two_stray_rows_that_are_both_to_be_emptied_are_no_question() {
     let tab = tab(&["id", "n", "mine"]);
     let header = json!(["id", "n", "mine"]);
     let now = rows(&[header.clone(), json!(["k", 1]), json!(["", "", "total"]), stray.clone(), stray.clone()]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(planned.ambiguous, Vec::<String>::new());
     let emptied: Vec<_> = planned.repairs.iter().filter_map(|repair| repair.row).filter(|row| *row > 2).collect();
     assert_eq!(emptied.len(), 2, "{planned:?}");
     let third = rows(&[header, json!(["k", 1]), json!(["", "", "total"]), stray.clone(), stray.clone(), stray]);
-    assert_eq!(plan(&finding, &present(&tab, &third)).ambiguous.len(), 1, "one of three is a person's");
+    assert_eq!(plan(&finding, &make_image(&tab, &third)).ambiguous.len(), 1, "one of three is a person's");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn of_rows_with_nothing_but_formulas_the_nearest_is_used() {
     let entered =
         [json!(HEADER), json!(["", "", "=1+1"]), json!([]), json!(["", "", "=1+1"]), json!(["k", 10, "=1+1"])];
     let (now, entered) = (rows(&now), rows(&entered));
-    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let planned = plan(&finding, &TabImage { entered: &entered, ..make_image(&tab, &now) });
     assert_eq!(planned.ambiguous, Vec::<String>::new(), "they are all alike");
 }
 
@@ -142,7 +142,7 @@ fn a_row_that_showed_another_key_is_not_one_without_a_key() {
     let tab = tab(&["id", "n", "mine", "m1", "m2", "m3"]);
     (finding.header, finding.undo_log.header) = (tab.header.clone(), tab.header.clone());
     let now = rows(&[json!(tab.header), json!(["z", 7]), json!(["k", 9, "same", 4, 5, 6])]);
-    let planned = plan(&finding, &present(&tab, &now));
+    let planned = plan(&finding, &make_image(&tab, &now));
     let after = finding.undo_log.post_image_row(0);
     let is_wrong = |repair: &RowRepair| repair.row == Some(2) && repair.copies.contains(&scratch(after, 1, 1));
     assert!(!planned.repairs.iter().any(is_wrong), "{planned:?}");
@@ -160,7 +160,7 @@ fn a_formula_distinguishes_a_row_from_a_new_one() {
     let now = rows(&[json!(HEADER), json!(["y", 7, 2]), json!(["k", 10]), json!(["k", 10, 2])]);
     let entered = [json!(HEADER), json!(["y", 7, "=1+1"]), json!(["k", 10]), json!(["k", 10, "=1+1"])];
     let entered = rows(&entered);
-    let planned = plan(&finding, &TabImage { entered: &entered, ..present(&tab, &now) });
+    let planned = plan(&finding, &TabImage { entered: &entered, ..make_image(&tab, &now) });
     assert_eq!(planned.ambiguous, Vec::<String>::new());
     let own = planned.repairs.iter().find(|repair| repair.row == Some(3)).expect("the row with the formula");
     assert!(own.copies.contains(&scratch(BASE + 1, 0, 0)), "{planned:?}");

@@ -1,7 +1,7 @@
 //! What a run of a scheduled job claims and records about its schedule.
 //!
 //! In scope: the claim as data. Out of scope: what is due (`schedule::decision`), and the commits
-//! that record it (`runner::schedule_recorder`).
+//! that record it (`runner::schedule::schedule_recorder`).
 
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::time::Timestamp;
