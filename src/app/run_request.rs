@@ -20,7 +20,7 @@ use crate::retry::RetryPolicy;
 use crate::runner::alert_recorder::RunAlerts;
 use crate::runner::run_config::{PreparedChanges, RunConfig};
 use crate::runner::run_scope::RunScope;
-use crate::runner::schedule::schedule_claim::ScheduleClaim;
+use crate::runner::schedule_claim::ScheduleClaim;
 
 /// Items processed at the same time if steps have no outside effects. Expressions of unknown
 /// duration are evaluated one after another; this many items wait for them.

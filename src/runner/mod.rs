@@ -15,7 +15,8 @@
 //! | Which status and message does an ended run get? | `run_end` |
 //! | How does a run load the job and build its context? | `startup` |
 //! | May a run start here and now? | `startup/preconditions` |
-//! | What does a run claim and record of its job's schedule, and when is the next one due? | `schedule/` |
+//! | What does a run claim of its job's schedule? | `schedule_claim` |
+//! | Which commit records it, and when is the next run due? | `schedule/` |
 //! | What does a run record and report to people? | `alert_recorder` |
 //! | What configures a run, and what does it depend on? | `run_config` |
 //! | Does a run read the source, and which failures does it retry? | `run_scope` |
@@ -36,6 +37,7 @@ pub mod startup;
 pub mod alert_recorder;
 pub mod run_config;
 pub mod run_scope;
+pub mod schedule_claim;
 pub mod schedule;
 pub mod input;
 pub mod records;

@@ -32,7 +32,7 @@ use crate::rng::Rng;
 use crate::runner::alert_recorder::RunAlerts;
 use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_scope::RunScope;
-use crate::runner::schedule::schedule_claim::ScheduleClaim;
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
 use crate::runner::warning_memory::WarningMemory;
 use crate::schedule::job_schedule::JobSchedule;

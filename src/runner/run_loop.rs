@@ -41,7 +41,7 @@ use crate::runner::records::change_forecast::{ForecastPass, ForecastRows};
 use crate::runner::records::failure_records::FailureRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
-use crate::runner::schedule::schedule_claim::ScheduleClaim;
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{StopHandle, StopReason};
 use crate::runner::source_checks::check_source;
 use crate::runner::startup::{RunContext, StartupParts, open};

@@ -104,7 +104,7 @@ fn killed_before_any_request_of_a_first_run_a_job_recovers() {
 
 #[test]
 fn killed_after_any_reply_of_a_first_run_a_job_recovers() {
-    check_first_run("answer", 6);
+    check_first_run("response-read", 6);
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn killed_after_a_durable_write_a_job_recovers() {
 #[test]
 fn killed_at_any_call_of_an_upsert_a_job_recovers() {
     check_overwriting_run("request", 3);
-    check_overwriting_run("answer", 3);
+    check_overwriting_run("response-read", 3);
 }
 
 #[test]
@@ -148,9 +148,15 @@ const LETTER_KEYS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 #[test]
 fn killed_at_any_moment_of_programs_each_item_has_one_row() {
-    for (point, least) in
-        [("keep", 6), ("kept", 6), ("kept-durably", 6), ("request", 8), ("answer", 8), ("sync", 5), ("synced", 5)]
-    {
+    for (point, least) in [
+        ("journal-write", 6),
+        ("journal-written", 6),
+        ("journal-synced", 6),
+        ("request", 8),
+        ("response-read", 8),
+        ("sync", 5),
+        ("synced", 5),
+    ] {
         let prepared = || {
             let project = TempProject::empty();
             project.write("letters.toml", LETTERS);
@@ -163,7 +169,7 @@ fn killed_at_any_moment_of_programs_each_item_has_one_row() {
             let sent = project.read("sent.txt");
             let twice = LETTER_KEYS.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
             // A commit may be in flight while the next program is running.
-            assert!(twice <= usize::from(point != "kept-durably"), "{point}: {sent}");
+            assert!(twice <= usize::from(point != "journal-synced"), "{point}: {sent}");
         });
         assert!(kills >= least, "only {kills} kills at {point}");
     }
@@ -178,7 +184,7 @@ fn count_rows_of_keys(project: &TempProject) -> Vec<usize> {
 #[test]
 fn a_forced_run_killed_and_repeated_adds_one_row_a_key() {
     const FORCE: [&str; 4] = ["run", "quakes.toml", "--force", "--yes"];
-    for (point, least) in [("request", 8), ("answer", 8), ("sync", 4), ("synced", 4), ("leave", 1)] {
+    for (point, least) in [("request", 8), ("response-read", 8), ("sync", 4), ("synced", 4), ("cleanup", 1)] {
         for nth in 1.. {
             assert!(nth <= MAX_POINTS, "a forced run passes {point} more than {MAX_POINTS} times");
             let project = TempProject::with_few_quakes(RECORDS).with_small_commits(3);
@@ -206,7 +212,7 @@ fn a_forced_run_killed_and_repeated_adds_one_row_a_key() {
 #[test]
 fn a_first_run_that_was_forced_and_killed_adds_one_row_a_key() {
     const FORCE: [&str; 4] = ["run", "quakes.toml", "--force", "--yes"];
-    for (point, nth) in [("answer", 5), ("synced", 3), ("leave", 1)] {
+    for (point, nth) in [("response-read", 5), ("synced", 3), ("cleanup", 1)] {
         let project = TempProject::with_few_quakes(RECORDS).with_small_commits(3);
         let ended = project.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
         assert_eq!(ended.code, None, "{point}:{nth}");

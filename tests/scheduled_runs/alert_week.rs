@@ -21,7 +21,7 @@ use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::alert_recorder::RunAlerts;
 use sheetkeep::runner::run_scope::RunScope;
-use sheetkeep::runner::schedule::schedule_claim::ScheduleClaim;
+use sheetkeep::runner::schedule_claim::ScheduleClaim;
 use sheetkeep::time::Timestamp;
 
 use crate::scheduled_rig::ScheduledRig;

@@ -16,7 +16,7 @@ use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::step::StepError;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::runner::run_scope::RunScope;
-use sheetkeep::runner::schedule::schedule_claim::ScheduleClaim;
+use sheetkeep::runner::schedule_claim::ScheduleClaim;
 use sheetkeep::schedule::job_schedule::ReadyTime;
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;

@@ -24,7 +24,7 @@ use crate::ledger::runs::run::{Run, RunStatus, Trigger, run_id};
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
-use crate::runner::schedule::schedule_claim::ScheduleClaim;
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::schedule::decision::{ActiveRun, ClosedOccurrence, DueDecision, MissedRange, OccurrenceHistory, decide};
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
 use crate::store::load::job_standing::JobStanding;

@@ -6,7 +6,7 @@ use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::runner::run_config::PreparedChanges;
 use crate::runner::run_scope::RunScope;
-use crate::runner::schedule::schedule_claim::ScheduleClaim;
+use crate::runner::schedule_claim::ScheduleClaim;
 
 /// What a run processes beside the job's own settings.
 #[derive(Debug, Clone, Default)]

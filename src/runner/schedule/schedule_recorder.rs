@@ -11,7 +11,7 @@ use crate::ledger::runs::run::{Run, RunStatus};
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::ledger::runs::usual_counts::{RunYield, describe_unusual_counts};
 use crate::runner::run_config::RunError;
-use crate::runner::schedule::schedule_claim::ScheduleClaim;
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::schedule::decision::is_overlap_text;
 
 /// The history of a job's schedule, as this run sees it.
