@@ -219,3 +219,18 @@ impl StoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nested_error_repeats_no_action() {
+        let inner = StoreError::Inconsistent { why: "tab Orders has two columns \"id\"".into() };
+        assert_eq!(inner.to_string(), "continue with this sheet: tab Orders has two columns \"id\"");
+        let outer = StoreError::Predecessor { spreadsheet: "1Old".into(), error: Box::new(inner) };
+        let cause = "the earlier spreadsheet 1Old, whose keys count: tab Orders has two columns \"id\"";
+        assert_eq!(outer.describe_cause(), cause);
+        assert_eq!(outer.to_string(), format!("read {cause}"));
+    }
+}

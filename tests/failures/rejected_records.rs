@@ -269,7 +269,7 @@ async fn a_web_page_during_a_run_is_reported_as_a_foreign_reply() {
     let page =
         |on: &str, more: &str| format!("on={on},do=html,status=200,times={EVERY_TIME}{more}").parse().expect("a fault");
     fixture.proxy.emulator.set_faults(vec![page("writes", ""), page("reads", ",skip=2")]);
-    let error = fixture.run(&make_items(4)).await.expect_err("nobody can go on there");
+    let error = fixture.run(&make_items(4)).await.expect_err("the run must stop there");
     // The command line maps it to exit code 76.
     assert!(matches!(error, RunError::Unfinished { fault: sheetkeep::fault::Fault::Inconsistent, .. }), "{error:?}");
     fixture.proxy.emulator.set_faults(Vec::new());

@@ -73,7 +73,7 @@ fn what_is_not_there_exits_with_66() {
     for tab in ["Quaks", "Quakes", "Processed quakes", "Failures quakes", "Runs"] {
         ended.exits(66).stderr_has(&format!("\"{tab}\""));
     }
-    assert!(!ended.stderr.contains("sheetkeep quakes #"), "the hidden tab is nobody's business: {}", ended.stderr);
+    assert!(!ended.stderr.contains("sheetkeep quakes #"), "no output names the hidden tab: {}", ended.stderr);
 }
 
 #[test]
