@@ -14,6 +14,7 @@ use crate::config::external::environment::{Environment, find_env_file};
 use crate::config::external::flags::Overrides;
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::syntax::closest_word::find_closest_word;
+use crate::schedule::export::quoting::quote_for_shell;
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -57,15 +58,17 @@ impl JobFileForm {
 pub(crate) fn report_data_file(path: &Path, text: &str) -> Option<ConfigProblem> {
     let kind = find_source_kind(path)?;
     let file = path.file_name()?.to_string_lossy();
-    let job = path.with_extension("toml");
     let stem = path.file_stem()?.to_string_lossy();
+    // A folder may have the first name.
+    let jobs = [path.with_extension("toml"), path.with_file_name(format!("{stem}-job.toml"))];
+    let existing = jobs.iter().find(|job| job.is_file());
+    let job = quote_path_for_shell(existing.or_else(|| jobs.iter().find(|job| !job.exists()))?);
     let header = text.lines().next().unwrap_or_default().trim_start_matches('\u{feff}');
     let first = header.split([',', ';', '\t', '|']).next().unwrap_or_default().trim().trim_matches('"');
     let key = if kind == "csv" { format_key_path(first) } else { ".id".to_owned() };
     let what = if kind == "csv" { "a CSV file" } else { "a file of data" };
     let problem = ConfigProblem::new(format!("{} is {what}, and a job file (TOML) is needed here", path.display()));
-    if job.is_file() {
-        let job = quote_for_shell(&job.to_string_lossy());
+    if existing.is_some() {
         return Some(problem.help(format!("a job file is beside it; run that: sheetkeep run {job}")));
     }
     let lines = [
@@ -78,7 +81,6 @@ pub(crate) fn report_data_file(path: &Path, text: &str) -> Option<ConfigProblem>
         format!("tab = {stem:?}"),
     ];
     let lines = lines.map(|line| quote_for_shell(&line)).join(" ");
-    let job = quote_for_shell(&job.to_string_lossy());
     Some(problem.help(format!(
         "write a job file and run it: printf '%s\\n' {lines} > {job} && sheetkeep run {job} \
          (docs/your-first-csv.md has the steps){}",
@@ -98,13 +100,11 @@ fn format_key_path(field: &str) -> String {
     }
 }
 
-/// Quotes a word for a POSIX shell.
-fn quote_for_shell(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+/// Returns a path as an argument of a command in a POSIX shell, which no command takes for a flag.
+fn quote_path_for_shell(path: &Path) -> String {
+    let is_like_flag = path.to_string_lossy().starts_with('-');
+    let path = if is_like_flag { Path::new(".").join(path) } else { path.to_owned() };
+    quote_for_shell(&path.to_string_lossy())
 }
 
 /// Returns the beginning of a file as text, read as `encoding = "auto"` would; empty if it can't be
@@ -152,7 +152,7 @@ fn advise_on_nearby_job_files(path: &Path) -> String {
     let wanted = path.file_name().unwrap_or_default().to_string_lossy();
     let near = find_closest_word(&wanted, names.iter().map(String::as_str)).map(str::to_owned);
     match near.or_else(|| names.first().cloned()) {
-        Some(name) => format!("name a job file, such as {}", folder.join(name).display()),
+        Some(name) => format!("name a job file, such as {}", quote_path_for_shell(&folder.join(name))),
         None if std::fs::read_dir(shown).is_ok() => {
             format!("no job file (.toml) is in {}; docs/your-first-csv.md begins with one", shown.display())
         }

@@ -266,6 +266,7 @@ impl RunLoop {
         }
         self.replay.remove_used_journals(self.has_abandoned_items);
         self.report_added_columns();
+        self.report_unused_approval();
         self.report_unusual_counts();
         self.emit(Event::Finished(Box::new(self.report())));
         Ok(())

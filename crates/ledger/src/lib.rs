@@ -51,7 +51,9 @@
 //! 2. Every batch names the head that it was drafted from.
 //! 3. After a lost response, nothing new is drafted until the commit is resolved.
 //! 4. The fence never decreases. Once there is a head, there is always a head.
-//! 5. Nothing is drafted after the lease validity window without a read of the head.
+//! 5. After the lease validity window, a run reads the head before it drafts new results. A repair,
+//!    half of a batch that is too large and the release of the lease need no read. The store applies
+//!    them only under the head that they name.
 //! 6. Decoding never fails: it returns a snapshot and anomalies. A blocking anomaly stops the run.
 //! 7. Every loop, queue and batch has a named bound.
 //! 8. The low watermark never passes an item that is not settled.

@@ -103,8 +103,10 @@ const LEVELS: &str = "off, error, warn, info, debug and trace";
 /// Returns why a directive would log nothing: it is neither a level nor a module of this program.
 /// The filter itself takes any text for the name of a module.
 fn refuse_directive(directive: &str) -> Option<String> {
-    let is_module = |name: &str| name.contains("::") || name.starts_with('[') || name.starts_with("sheet");
-    let is_fine = match directive.split_once('=') {
+    let is_module = |name: &str| name.contains("::") || name.contains('[') || name.starts_with("sheet");
+    // A level is behind the fields of a span, which have equals signs of their own.
+    let behind_fields = directive.rfind(']').map_or(0, |end| end + 1);
+    let is_fine = match directive.get(behind_fields..).and_then(|rest| rest.split_once('=')) {
         Some((_, level)) => !level.trim().is_empty() && level.trim().parse::<LevelFilter>().is_ok(),
         None => directive.is_empty() || directive.parse::<LevelFilter>().is_ok() || is_module(directive),
     };
@@ -113,9 +115,7 @@ fn refuse_directive(directive: &str) -> Option<String> {
 
 fn make_filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
     if let Some(directives) = settings.directives.as_deref().filter(|text| !text.trim().is_empty()) {
-        // A directive for fields of a span has commas of its own.
-        let mut parts = directives.split(',').map(str::trim).take_while(|_| !directives.contains('['));
-        if let Some(why) = parts.find_map(refuse_directive) {
+        if let Some(why) = directives.split(',').map(str::trim).find_map(refuse_directive) {
             return Err(LogError::Directives(why));
         }
         return EnvFilter::builder().parse(directives).map_err(|error| LogError::Directives(error.to_string()));

@@ -95,6 +95,11 @@ impl<'s> Checker<'s> {
                     }
                 }
             }
+            ("integer", DeValue::Integer(number)) if i64::from_str_radix(number.as_str(), number.radix()).is_err() => {
+                let problem = ConfigProblem::new_at(span, format!("`{path}` is out of bounds"), "out of bounds");
+                self.problems.push(problem.with_key_path(path).help("write a whole number of at most 18 digits"));
+                return false;
+            }
             ("string", DeValue::String(_)) | ("integer", DeValue::Integer(_)) | ("boolean", DeValue::Boolean(_)) => {}
             (_, found) => {
                 let found = name_toml_kind(found);
@@ -312,6 +317,16 @@ mod tests {
         }
         let mode = problems(&format!("{WHOLE}mode = true\n"));
         assert!(mode[0].ends_with("write one of \"append\", \"upsert\""), "{mode:?}");
+    }
+
+    #[test]
+    fn a_number_of_too_many_digits_is_out_of_bounds() {
+        for number in ["9223372036854775808", "-99999999999999999999", &"9".repeat(60), "0xffffffffffffffffff"] {
+            let found = problems(&format!("commit.max_rows = {number}\n{WHOLE}"));
+            let line = "`commit.max_rows` is out of bounds | out of bounds | write a whole number of at most 18 digits";
+            assert_eq!(found, [line], "{number}");
+        }
+        assert_eq!(problems(&format!("commit.max_rows = 0x10\n{WHOLE}")), Vec::<String>::new());
     }
 
     #[test]

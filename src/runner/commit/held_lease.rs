@@ -17,7 +17,8 @@ use crate::runner::run_config::RunError;
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Committer {
-    /// Invariant 5 of `ledger`: after the validity window, the head is read before anything is drafted.
+    /// Invariant 5 of `ledger`: after the validity window, the head is read before new results are
+    /// drafted.
     pub async fn ensure_lease_valid(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
         let now_ms = self.now_ms();
         if !self.chain.has_claimed() || self.lease_validity.is_valid(now_ms) {

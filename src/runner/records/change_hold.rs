@@ -15,7 +15,7 @@ use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::end_state::HeldRows;
 use crate::ledger::runs::foreseen_items::ForeseenItems;
 use crate::ledger::runs::held_changes::{
-    ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldInput, HoldSettings, HoldVerdict, decide_hold,
+    Approval, ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldInput, HoldSettings, HoldVerdict, decide_hold,
 };
 use crate::ledger::state::snapshot::LoadReport;
 use crate::runner::queue::commit_queue::PendingItem;
@@ -35,6 +35,8 @@ pub struct ChangeHold {
     plan: Option<HeldPlan>,
     /// True if the state had a plan when the run began.
     had_plan: bool,
+    /// True if the changes of this run needed an approval, and had it.
+    is_approved: bool,
     /// Why changes are held back; `None` if they are not.
     reasons: Option<Vec<String>>,
     /// The changes of the approved plan that are not applied yet and have been admitted.
@@ -64,6 +66,7 @@ impl ChangeHold {
             request,
             plan,
             had_plan,
+            is_approved: false,
             reasons: None,
             admitted: HashMap::new(),
             held_items: 0,
@@ -89,11 +92,28 @@ impl ChangeHold {
             approval: self.settings.approval,
             run,
         });
+        self.is_approved = matches!(verdict, HoldVerdict::Approved(_));
         (self.plan, self.reasons) = match verdict {
             HoldVerdict::NotHeld => (None, None),
             HoldVerdict::Approved(plan) => (Some(plan), None),
             HoldVerdict::Held(plan, reasons) => (Some(plan), Some(reasons)),
         };
+    }
+
+    /// Returns why the approval of the command line had no effect. A held run names its reasons
+    /// itself, and `--approve` without a code may find nothing to approve.
+    pub fn explain_unused_approval(&self) -> Option<String> {
+        match self.settings.approval {
+            Approval::None => None,
+            _ if !self.can_hold => Some(
+                "--approve had no effect: the job never holds changes back; set [sheet] max_changed to hold them"
+                    .to_owned(),
+            ),
+            Approval::OfPlan(code) if self.reasons.is_none() && !self.is_approved => {
+                Some(format!("--approve={code} had no effect: this run had no changes to hold back"))
+            }
+            Approval::OfPlan(_) | Approval::OfAll => None,
+        }
     }
 
     /// True if another commit than this run's makes the verdict void.

@@ -172,6 +172,13 @@ impl RunLoop {
         }
     }
 
+    /// Warns if the approval of the command line had no effect.
+    pub(super) fn report_unused_approval(&self) {
+        if let Some(message) = self.intake.hold.explain_unused_approval() {
+            self.emit(Event::Anomaly { message });
+        }
+    }
+
     /// Warns about fields that are empty in all records of a source that was read whole.
     pub(super) fn report_emptied_fields(&mut self) {
         let emptied = self.intake.fields.finish();

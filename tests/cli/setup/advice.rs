@@ -88,6 +88,18 @@ fn a_long_cause_is_written_once_for_records_that_share_it() {
 }
 
 #[test]
+fn advice_for_data_works_beside_a_folder_and_with_a_dash() {
+    let project = TempProject::empty();
+    project.write("-x.csv", "id\n1\n");
+    project.run(&["run", "--", "-x.csv"]).exits(78).stderr_has("> ./-x.toml && sheetkeep run ./-x.toml");
+    project.write("orders.csv", "id\n1\n");
+    std::fs::create_dir(project.path("orders.toml")).expect("a folder");
+    project.run(&["run", "orders.csv"]).exits(78).stderr_has("> orders-job.toml && sheetkeep run orders-job.toml");
+    project.write("orders-job.toml", "");
+    project.run(&["run", "orders.csv"]).exits(78).stderr_has("run that: sheetkeep run orders-job.toml");
+}
+
+#[test]
 fn data_beside_its_job_file_is_not_written_over_by_advice() {
     let project = TempProject::orders("", "a,1\n");
     let ended = project.run(&["run", "orders.csv"]);
@@ -105,6 +117,11 @@ fn a_log_level_that_is_none_is_refused() {
         .run_with(&[("SHEETKEEP_LOG", "loud")], &["run", "orders.toml"])
         .exits(78)
         .stderr_has("\"loud\" is not a level");
+    for list in ["sheetkeep[job{a=1}]=loud", "[job{a=1}]=debug,loud"] {
+        project.run_with(&[("SHEETKEEP_LOG", list)], &["run", "orders.toml"]).exits(78).stderr_has("loud");
+    }
+    let fields = [("SHEETKEEP_LOG", "sheetkeep[job{a=1}]=debug,[job],warn")];
+    project.run_with(&fields, &["check", "orders.toml"]).exits(0);
     project.write(".env", "SHEETKEEP_LOG=debug\n");
     project.run(&["check", "orders.toml"]).exits(0).stdout_has("SHEETKEEP_LOG has no effect in");
     project.run_with(&[("SHEETKEEP_LOG", "warn")], &["check", "orders.toml"]).exits(0);

@@ -111,6 +111,19 @@ fn approve_on_the_command_line_applies_what_was_held() {
 }
 
 #[test]
+fn an_approval_without_effect_is_reported() {
+    let project = make_project();
+    project.run(&["run", "orders.toml", "--approve=bcdfgh"]).exits(0).stderr_has("--approve=bcdfgh had no effect");
+    let nothing = project.run(&["run", "orders.toml", "--approve"]);
+    assert!(!nothing.exits(0).stderr.contains("had no effect"), "{}", nothing.stderr);
+    project.replace_in("orders.toml", "max_changed = { rows = 10, share = \"10%\" }\n", "");
+    for approve in ["--approve", "--approve=bcdfgh"] {
+        let never = project.run(&["run", "orders.toml", approve]);
+        never.exits(0).stderr_has("the job never holds changes back").stderr_has("max_changed");
+    }
+}
+
+#[test]
 fn a_plan_predicts_the_hold_and_shows_the_changes() {
     let project = make_project();
     project.write("orders.csv", &read_rows(103, 7));
