@@ -14,8 +14,8 @@ mod manual_edits;
 mod repaired;
 #[path = "edits/reverted_sources.rs"]
 mod reverted_sources;
-#[path = "support/sheet_rig.rs"]
+#[path = "support/sheet_fixtures.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
+mod sheet_fixtures;
 
-use crate::sheet_rig::{emulator_proxy, job_fixture, test_job};
+use crate::sheet_fixtures::{emulator_proxy, job_fixture, test_job};

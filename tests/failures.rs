@@ -10,8 +10,8 @@ mod journal;
 mod rejected_records;
 #[path = "failures/retries.rs"]
 mod retries;
-#[path = "support/sheet_rig.rs"]
+#[path = "support/sheet_fixtures.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
+mod sheet_fixtures;
 
-use crate::sheet_rig::{emulator_proxy, test_job};
+use crate::sheet_fixtures::{emulator_proxy, test_job};

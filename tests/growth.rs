@@ -8,7 +8,7 @@
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod test_job;
 
-#[path = "contract/emulator_rig.rs"]
+#[path = "contract/store_on_emulator.rs"]
 mod contract;
 
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! A bounded exhaustive model of the protocol over the real pure code.
 //!
 //! In scope: every order of two runners, lost responses, late and duplicate batches, stale reads,
-//! crashes and manual edits. The search has stated bounds, and covers each undecided behaviour of
+//! crashes and manual edits. The search has stated bounds, and covers each unknown behaviour of
 //! the service. It also shows that the same search finds the bug when a part of the protocol is
 //! removed. Out of scope: I/O and time.
 

@@ -12,12 +12,12 @@ mod clocks;
 mod due;
 #[path = "scheduled_runs/jobs_tab.rs"]
 mod jobs_tab;
-#[path = "support/scheduled_rig.rs"]
-mod scheduled_rig;
-#[path = "support/sheet_rig.rs"]
+#[path = "support/scheduled_fixture.rs"]
+mod scheduled_fixture;
+#[path = "support/sheet_fixtures.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
+mod sheet_fixtures;
 #[path = "scheduled_runs/skewed_clock.rs"]
 mod skewed_clock;
 
-use crate::sheet_rig::{emulator_proxy, job_fixture, test_job};
+use crate::sheet_fixtures::{emulator_proxy, job_fixture, test_job};

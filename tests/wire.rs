@@ -10,9 +10,9 @@
 #[path = "wire/maintenance.rs"]
 mod maintenance;
 
-#[path = "support/sheet_rig.rs"]
+#[path = "support/sheet_fixtures.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod sheet_rig;
+mod sheet_fixtures;
 
 #[path = "wire/fixture.rs"]
 mod fixture;
@@ -36,7 +36,7 @@ use sheetkeep::store::tabs::jobs::JobsView;
 
 use crate::emulator_proxy::proxy::SPREADSHEET_ID;
 use crate::fixture::{Guard, WireFixture};
-use crate::sheet_rig::{emulator_proxy, test_job};
+use crate::sheet_fixtures::{emulator_proxy, test_job};
 use crate::transcript::{list_headers, pretty_print, write_transcript};
 
 /// Compares a text with the snapshot of this name.

@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::Value;
 use toml::Table;
@@ -14,7 +13,7 @@ use toml::Table;
 use crate::clock::Clock as _;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
-use crate::config::external::logical_time::LogicalTime;
+use crate::config::external::logical_time::{LogicalTime, parse_logical_date};
 use crate::config::job_file::JobFileForm;
 use crate::config::settings::{Settings, read};
 use crate::job::closure_step::{ClosureStep, ItemContext};
@@ -320,7 +319,7 @@ fn parse_logical_time(asked: Option<&str>, now: Timestamp) -> Result<(LogicalTim
     let Some(text) = asked else { return Ok((LogicalTime::Now(now), today)) };
     let wrong =
         || JobError::from_problem(format!("the logical date {text:?} is not a valid date: write it as 2026-11-29"));
-    let date: Date = text.parse().map_err(|_| wrong())?;
+    let date = parse_logical_date(text).map_err(|_| wrong())?;
     let scheduled_for = Timestamp::parse(&format!("{date}T00:00:00Z")).ok_or_else(wrong)?;
     Ok((LogicalTime::Occurrence { scheduled_for, date }, date.to_string()))
 }

@@ -1,7 +1,7 @@
 //! The spreadsheet service of the model: tabs, named ranges, state, keys and rows, and the effect
 //! of a batch on them.
 //!
-//! In scope: the eight undecided behaviours of the live service, and recorded behaviour. One more
+//! In scope: the eight unknown behaviours of the live service, and recorded behaviour. One more
 //! is merely unknown: whether a deleted tab removes its named ranges. Out of scope: which runner
 //! sends what.
 
@@ -24,7 +24,7 @@ pub const JOB: &str = "j";
 /// The tab of processed keys; the service chooses its id.
 const PROCESSED: i32 = 2_000_000;
 
-/// What the service does in undecided cases.
+/// What the service does in unknown cases.
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and all combinations are explored")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Behaviour {
@@ -249,7 +249,7 @@ impl Sheet {
     fn append(&mut self, draft: &Draft) -> Result<(), ()> {
         require(self.has_tab(PROCESSED))?;
         for one in (0..2).filter(|one| draft.keys >> one & 1 == 1) {
-            let order = RowOrder { commit: draft.to.commit, turn: 0, term: draft.state.lease.fence };
+            let order = RowOrder { commit: draft.to.commit, earlier_rows: 0, term: draft.state.lease.fence };
             let run = run_cell(&run_name(draft.writer), Some(order));
             let mark = RowChecksum::hash_row(&encode_processed_row(&make_key(one), &Version::default(), DONE, &run));
             self.processed.push((one, draft.writer, mark));

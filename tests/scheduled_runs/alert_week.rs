@@ -24,7 +24,7 @@ use sheetkeep::runner::run_scope::RunScope;
 use sheetkeep::runner::schedule_claim::ScheduleClaim;
 use sheetkeep::time::Timestamp;
 
-use crate::scheduled_rig::ScheduledRig;
+use crate::scheduled_fixture::ScheduledFixture;
 use crate::test_job::{SlowSource, TestJob, ValueSource};
 
 /// The id of a message, and the channels that took it.
@@ -33,7 +33,7 @@ type KnownMessage = (String, Vec<String>);
 /// A job in Berlin, with a chat, and mail for what the chat does not take.
 struct AlertedJobFixture {
     name: &'static str,
-    rig: ScheduledRig,
+    fixture: ScheduledFixture,
     rules: AlertRules,
     item_ms: u64,
     is_chat_down: bool,
@@ -51,7 +51,7 @@ impl AlertedJobFixture {
         let mail = Route { name: "mail".into(), min_severity: None, can_join_messages: true };
         Self {
             name,
-            rig: ScheduledRig::new(cron, start, 0),
+            fixture: ScheduledFixture::new(cron, start, 0),
             rules: AlertRules { routes: vec![slack, mail], ..AlertRules::default() },
             item_ms: 0,
             is_chat_down: false,
@@ -69,7 +69,7 @@ impl AlertedJobFixture {
             tabs: LinkedTabs::default(),
             status_command: format!("sheetkeep status {}.toml", self.name),
             failures_command: format!("sheetkeep failures list {}.toml", self.name),
-            zone: self.rig.schedule.zone.clone(),
+            zone: self.fixture.schedule.zone.clone(),
             host: "box".into(),
             version: "0.1.0".into(),
         }
@@ -78,13 +78,13 @@ impl AlertedJobFixture {
     /// Waits until this time.
     async fn wait_until(&self, text: &str) {
         let at = Timestamp::parse(text).expect("a time");
-        self.rig.clock.sleep(Duration::from_millis(at.ms_since(self.rig.clock.now()))).await;
+        self.fixture.clock.sleep(Duration::from_millis(at.ms_since(self.fixture.clock.now()))).await;
     }
 
     /// One call of `run --due`.
     async fn call(&self, host: &str, items: Vec<Value>) {
-        let seed = self.rig.next_seed();
-        match self.rig.next_step(host, seed).await {
+        let seed = self.fixture.next_seed();
+        match self.fixture.next_step(host, seed).await {
             DueStep::NotDue { .. } | DueStep::Active { .. } => {}
             DueStep::Run(due) => self.run(host, seed, items, Some(*due), RunScope::Default, true).await,
             DueStep::Record(due) => self.run(host, seed, Vec::new(), Some(*due), RunScope::None, true).await,
@@ -93,13 +93,13 @@ impl AlertedJobFixture {
 
     /// A run that a person starts.
     async fn run_by_hand(&self, items: Vec<Value>) {
-        let seed = self.rig.next_seed();
+        let seed = self.fixture.next_seed();
         self.run("by hand", seed, items, None, RunScope::Default, true).await;
     }
 
     /// A run whose process is killed between its last commit and its message.
     async fn run_and_die(&self, items: Vec<Value>) {
-        let seed = self.rig.next_seed();
+        let seed = self.fixture.next_seed();
         self.run("by hand", seed, items, None, RunScope::Default, false).await;
     }
 
@@ -112,7 +112,7 @@ impl AlertedJobFixture {
         retrying: RunScope,
         is_alive: bool,
     ) {
-        let mut job = TestJob::new(Arc::clone(&self.rig.clock)).with_step(|value, _| Ok(vec![value.clone()]));
+        let mut job = TestJob::new(Arc::clone(&self.fixture.clock)).with_step(|value, _| Ok(vec![value.clone()]));
         job.seed = seed;
         job.plan.scope = retrying;
         job.plan.holder.installation = host.to_owned();
@@ -145,8 +145,8 @@ impl AlertedJobFixture {
         } else {
             values
         };
-        let source = SlowSource::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
-        let ended = job.run_source(self.rig.store(seed), Box::new(source)).await;
+        let source = SlowSource::new(values, Arc::clone(&self.fixture.clock), Duration::from_millis(self.item_ms));
+        let ended = job.run_source(self.fixture.store(seed), Box::new(source)).await;
         drop(ended);
         let messages = std::mem::take(&mut *committed.lock().expect("no panic"));
         if is_alive {
@@ -160,10 +160,10 @@ impl AlertedJobFixture {
             let lines: Vec<String> = std::iter::once(format!("{}: {}", one.message.word(), one.message.title))
                 .chain(one.message.lines().into_iter().map(|line| format!("    {line}")))
                 .collect();
-            let at = self.alerted_job().local_time(self.rig.clock.now());
+            let at = self.alerted_job().local_time(self.fixture.clock.now());
             let at = at.trim_end_matches(" Europe/Berlin");
             let text = format!("{at}, {to}\n  {}\n", lines.join("\n  "));
-            self.received.lock().expect("no panic").push((self.rig.clock.now(), text));
+            self.received.lock().expect("no panic").push((self.fixture.clock.now(), text));
             let mut known = self.known_messages.lock().expect("no panic");
             for id in one.ids {
                 match known.iter_mut().find(|(known, _)| *known == id) {
@@ -234,7 +234,7 @@ async fn play_day_of_prices() -> Vec<(Timestamp, String)> {
     job.rules.after = 2;
     for nth in 0..20_u64 {
         job.call("a", if nth % 2 == 1 && nth < 13 { make_broken_items() } else { make_good_items() }).await;
-        job.rig.clock.sleep(Duration::from_mins(15)).await;
+        job.fixture.clock.sleep(Duration::from_mins(15)).await;
     }
     job.received()
 }
@@ -283,15 +283,15 @@ async fn a_dropped_run_is_reported_once() {
         job.item_ms = 5 * 60_000;
         tokio::select! {
             () = job.run_by_hand(make_good_items()) => panic!("it takes a quarter of an hour"),
-            () = job.rig.clock.sleep(Duration::from_mins(8)) => {}
+            () = job.fixture.clock.sleep(Duration::from_mins(8)) => {}
         }
-        let dropped = job.rig.proxy.column("Processed j", "run").await;
+        let dropped = job.fixture.proxy.column("Processed j", "run").await;
         let dropped = dropped.first().and_then(|cell| cell.split(' ').next()).expect("it has committed").to_owned();
         job.reported_run = is_known.then_some(dropped);
         job.item_ms = 0;
-        job.rig.clock.sleep(Duration::from_mins(20)).await;
+        job.fixture.clock.sleep(Duration::from_mins(20)).await;
         job.run_by_hand(make_good_items()).await;
-        let statuses = job.rig.proxy.column("Runs", "status").await;
+        let statuses = job.fixture.proxy.column("Runs", "status").await;
         assert_eq!(statuses, ["crashed", "succeeded"]);
         let titles = job.titles();
         assert_eq!(titles.len(), usize::from(!is_known), "{titles:?}");
@@ -302,13 +302,13 @@ async fn a_dropped_run_is_reported_once() {
 async fn a_pause_is_not_reported() {
     let mut job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.call("a", make_good_items()).await;
-    job.rig.requests.is_paused = true;
+    job.fixture.requests.is_paused = true;
     for _ in 0..5 {
-        job.rig.clock.sleep(Duration::from_hours(24)).await;
+        job.fixture.clock.sleep(Duration::from_hours(24)).await;
         job.call("a", make_broken_items()).await;
     }
     assert_eq!(job.titles(), [""; 0]);
-    let skipped = job.rig.proxy.column("Runs", "status").await;
+    let skipped = job.fixture.proxy.column("Runs", "status").await;
     assert!(skipped.iter().any(|status| status == RunStatus::Skipped.as_str()), "{skipped:?}");
 }
 
@@ -318,7 +318,7 @@ async fn a_problem_that_lasts_is_repeated_and_escalated() {
     job.rules.escalation = vec![EscalationLevel { after: EscalationDelay::Failures(3), to: "mail".into() }];
     for _ in 0..4 {
         job.call("a", make_broken_items()).await;
-        job.rig.clock.sleep(Duration::from_hours(24)).await;
+        job.fixture.clock.sleep(Duration::from_hours(24)).await;
     }
     let to: Vec<String> =
         job.received().iter().map(|(_, text)| text.lines().next().unwrap_or_default().into()).collect();
@@ -339,7 +339,7 @@ async fn a_problem_that_lasts_is_repeated_and_escalated() {
 async fn a_message_links_to_the_tab_runs_of_its_spreadsheet() {
     let job = AlertedJobFixture::new("orders", "0 9 * * *", "2026-11-29T08:00:00Z");
     job.call("a", make_broken_items()).await;
-    let store = job.rig.store(99);
+    let store = job.fixture.store(99);
     store.load().await.expect("it can be read");
     let id = store.tab_ids().runs.expect("a run has its row");
     let (_, text) = job.received().remove(0);

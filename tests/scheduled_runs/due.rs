@@ -21,7 +21,7 @@ use sheetkeep::schedule::job_schedule::ReadyTime;
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
-use crate::scheduled_rig::ScheduledRig;
+use crate::scheduled_fixture::ScheduledFixture;
 use crate::skewed_clock::SkewedClock;
 use crate::test_job::{SlowSource, TestJob, ValueSource};
 
@@ -31,7 +31,7 @@ const DAY: u64 = 24 * HOUR;
 
 /// A scheduled job on a spreadsheet of its own.
 struct ScheduledJob {
-    rig: ScheduledRig,
+    fixture: ScheduledFixture,
     /// How long a run takes for each of its two items.
     item_ms: u64,
     /// How far the clock of the machine is ahead of the service's.
@@ -57,13 +57,13 @@ impl ScheduledJob {
     }
 
     fn with_behavior(cron: &str, start: &str, nth: usize) -> Self {
-        Self { rig: ScheduledRig::new(cron, start, nth), item_ms: 0, machine_ahead_ms: 0 }
+        Self { fixture: ScheduledFixture::new(cron, start, nth), item_ms: 0, machine_ahead_ms: 0 }
     }
 
     /// One call of `run --due` on this machine, over this source.
     async fn call(&self, host: &str, items: Vec<Value>) -> CallOutcome {
-        let seed = self.rig.next_seed();
-        match self.rig.next_step(host, seed).await {
+        let seed = self.fixture.next_seed();
+        match self.fixture.next_step(host, seed).await {
             DueStep::NotDue { .. } => CallOutcome::NotDue,
             DueStep::Active { .. } => CallOutcome::Active,
             DueStep::Run(due) => self.run(host, seed, items, Some(*due), RunScope::Default).await,
@@ -76,7 +76,7 @@ impl ScheduledJob {
 
     /// A run that a person starts.
     async fn run_by_hand(&self, items: Vec<Value>) -> CallOutcome {
-        let seed = self.rig.next_seed();
+        let seed = self.fixture.next_seed();
         self.run("by hand", seed, items, None, RunScope::Default).await
     }
 
@@ -88,14 +88,14 @@ impl ScheduledJob {
         due: Option<DueRun>,
         retrying: RunScope,
     ) -> CallOutcome {
-        let machine = SkewedClock::new(&self.rig.clock, self.machine_ahead_ms);
+        let machine = SkewedClock::new(&self.fixture.clock, self.machine_ahead_ms);
         let mut job = TestJob::new(machine).with_step(|value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
             None => Ok(vec![value.clone()]),
         });
         job.seed = seed;
         job.plan.scope = retrying;
-        job.plan.schedule = Some(Arc::new(self.rig.schedule.clone()));
+        job.plan.schedule = Some(Arc::new(self.fixture.schedule.clone()));
         job.plan.holder.installation = host.to_owned();
         job.plan.holder.host = host.to_owned();
         job.plan.has_lock = false;
@@ -109,8 +109,8 @@ impl ScheduledJob {
         let values = ValueSource::of(items.clone());
         let values =
             if items.iter().any(|item| item["breaks"] == true) { values.with_broken_end("cut off") } else { values };
-        let source = SlowSource::new(values, Arc::clone(&self.rig.clock), Duration::from_millis(self.item_ms));
-        match job.run_source(self.rig.store(seed), Box::new(source)).await {
+        let source = SlowSource::new(values, Arc::clone(&self.fixture.clock), Duration::from_millis(self.item_ms));
+        match job.run_source(self.fixture.store(seed), Box::new(source)).await {
             Ok(report) => CallOutcome::Ran(Box::new(report)),
             Err(RunError::AlreadyClaimed { .. } | RunError::LeaseHeld { .. }) => CallOutcome::Taken,
             Err(error) => CallOutcome::Failed(error),
@@ -119,13 +119,13 @@ impl ScheduledJob {
 
     /// Waits until this long after the start of the test's spreadsheet.
     async fn wait(&self, ms: u64) {
-        self.rig.clock.sleep(Duration::from_millis(ms)).await;
+        self.fixture.clock.sleep(Duration::from_millis(ms)).await;
     }
 
     /// The rows of Runs: the logical time and the status, oldest logical time first.
     async fn run_rows(&self) -> Vec<(String, String)> {
-        let times = self.rig.proxy.column("Runs", "scheduled_for").await;
-        let statuses = self.rig.proxy.column("Runs", "status").await;
+        let times = self.fixture.proxy.column("Runs", "scheduled_for").await;
+        let statuses = self.fixture.proxy.column("Runs", "status").await;
         let mut rows: Vec<_> = times.into_iter().zip(statuses).collect();
         rows.sort();
         rows
@@ -140,7 +140,7 @@ impl ScheduledJob {
     /// The logical times of the schedule in this window, as Runs shows them.
     fn expected_times(&self, from: &str, until: &str) -> Vec<String> {
         let parse = |text| Timestamp::parse(text).expect("a time");
-        let found = self.rig.schedule.last_between(parse(from), parse(until), usize::MAX, 0);
+        let found = self.fixture.schedule.last_between(parse(from), parse(until), usize::MAX, 0);
         found.occurrences.iter().map(|one| format_time(one.scheduled_for)).collect()
     }
 }
@@ -185,7 +185,7 @@ async fn three_clocks_make_one_run_of_each_day_of_a_year() {
 async fn two_clocks_at_one_moment_make_one_run() {
     for nth in 0..8 {
         let job = ScheduledJob::with_behavior("0 9 * * *", "2026-11-29T08:00:00Z", nth);
-        job.rig.proxy.set_latency(Duration::from_millis(200));
+        job.fixture.proxy.set_latency(Duration::from_millis(200));
         for _ in 0..3 {
             let ends = join_all(["a", "b", "c"].map(|host| job.call(host, Vec::new()))).await;
             let ran = ends.iter().filter(|end| matches!(end, CallOutcome::Ran(_))).count();
@@ -201,9 +201,9 @@ async fn two_clocks_at_one_moment_make_one_run() {
 async fn a_clock_that_is_not_due_reads_twice_and_writes_nothing() {
     let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
-    job.rig.proxy.start_recording();
+    job.fixture.proxy.start_recording();
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::NotDue));
-    let calls = job.rig.proxy.take_recording();
+    let calls = job.fixture.proxy.take_recording();
     assert_eq!(calls.len(), 2, "{calls:?}");
     assert!(calls.iter().all(|call| call.method == hyper::Method::GET), "{calls:?}");
 }
@@ -214,7 +214,7 @@ async fn a_claim_whose_answer_is_lost_is_one_run() {
         let job = ScheduledJob::new("0 9 * * *", "2026-11-28T08:00:00Z");
         assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
         job.wait(DAY).await;
-        job.rig.proxy.lose_write(0, is_applied);
+        job.fixture.proxy.lose_write(0, is_applied);
         let ends = join_all(["a", "b"].map(|host| job.call(host, make_items()))).await;
         assert_eq!(ends.iter().filter(|end| matches!(end, CallOutcome::Ran(_))).count(), 1, "{ends:?}");
         assert_eq!(job.run_times().await, ["2026-11-28 08:00:00", "2026-11-29 08:00:00"]);
@@ -226,11 +226,11 @@ async fn a_request_is_answered_once_by_any_number_of_clocks() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
     job.wait(HOUR).await;
-    job.rig.requests.run_now = Some("46355.43".to_owned());
+    job.fixture.requests.run_now = Some("46355.43".to_owned());
     let ends = join_all(["a", "b", "c"].map(|host| job.call(host, make_items()))).await;
     assert_eq!(ends.iter().filter(|end| matches!(end, CallOutcome::Ran(_))).count(), 1, "{ends:?}");
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::NotDue));
-    assert_eq!(job.rig.proxy.column("Runs", "trigger").await, ["schedule", "run now"]);
+    assert_eq!(job.fixture.proxy.column("Runs", "trigger").await, ["schedule", "run now"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,12 +264,12 @@ async fn clocks_that_jump_by_three_hours_run_each_time_once() {
 #[tokio::test(start_paused = true)]
 async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T06:00:00Z");
-    job.rig.schedule.ready_by = Some(ReadyTime { not_before: None, margin_ms: 10 * MINUTE });
+    job.fixture.schedule.ready_by = Some(ReadyTime { not_before: None, margin_ms: 10 * MINUTE });
     job.item_ms = 5 * MINUTE;
     let mut starts = Vec::new();
     for day in 0..3 {
         for minute in 0..120 {
-            let now = job.rig.clock.now();
+            let now = job.fixture.clock.now();
             if matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)) {
                 starts.push((day, format_time(now)[11..16].to_owned()));
                 break;
@@ -277,7 +277,7 @@ async fn a_job_that_has_to_be_ready_starts_by_its_usual_length() {
             assert!(minute < 119, "it never starts on day {day}");
             job.wait(MINUTE).await;
         }
-        let midnight = 24 * HOUR - (job.rig.clock.now().0.rem_euclid(86_400_000)).unsigned_abs();
+        let midnight = 24 * HOUR - (job.fixture.clock.now().0.rem_euclid(86_400_000)).unsigned_abs();
         job.wait(midnight + 6 * HOUR).await;
     }
     // Ready at nine in Berlin, eight in UTC: ten minutes before, and then the length of a run. The
@@ -292,8 +292,8 @@ async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
     let record = |host: &'static str| {
         let job = &job;
         async move {
-            let seed = job.rig.next_seed();
-            let DueStep::Run(mut due) = job.rig.next_step(host, seed).await else { return None };
+            let seed = job.fixture.next_seed();
+            let DueStep::Run(mut due) = job.fixture.next_step(host, seed).await else { return None };
             let is_new = !due.claim.has_failed_start;
             due.claim.recorded_outcome = Some((RunStatus::Failed, "orders.csv does not exist".into()));
             if is_new {
@@ -305,11 +305,11 @@ async fn of_two_clocks_that_cannot_start_one_writes_the_row() {
     let both = tokio::join!(record("a"), record("b"));
     assert_eq!(both, (Some(true), Some(true)));
     assert_eq!(record("a").await, Some(false), "it is known, and still due");
-    assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed"]);
+    assert_eq!(job.fixture.proxy.column("Runs", "status").await, ["failed"]);
     job.wait(DAY).await;
     assert_eq!(record("a").await, Some(true), "the next day's has a row of its own");
     assert!(matches!(job.call("b", make_items()).await, CallOutcome::Ran(_)));
-    assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed", "succeeded"]);
+    assert_eq!(job.fixture.proxy.column("Runs", "status").await, ["failed", "failed", "succeeded"]);
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::NotDue));
 }
 
@@ -318,13 +318,13 @@ async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
     let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
     job.wait(DAY).await;
-    let mut standing = job.rig.store(50).read_standing().await.expect("the state can be read");
+    let mut standing = job.fixture.store(50).read_standing().await.expect("the state can be read");
     // No lease is longer than a day: a wrong clock has written the others.
     for (hours, is_active) in [(1, true), (24, true), (25, false), (400_000, false)] {
         let state = standing.state.as_mut().expect("it has run");
         state.lease.holder = Some(Holder { run: "r2".into(), ..Holder::default() });
         state.lease.until = standing.service_time.add_ms(hours * HOUR);
-        let step = decide_next_step(&job.rig.schedule, "j", "b", &standing, &SeededRng::new(50));
+        let step = decide_next_step(&job.fixture.schedule, "j", "b", &standing, &SeededRng::new(50));
         assert_eq!(matches!(step, DueStep::Active { .. }), is_active, "{hours} h: {step:?}");
         assert_eq!(matches!(step, DueStep::Run(_)), !is_active, "{hours} h: {step:?}");
     }
@@ -333,22 +333,22 @@ async fn a_lease_that_no_run_can_hold_keeps_no_occurrence() {
 #[tokio::test(start_paused = true)]
 async fn a_plain_run_that_cannot_start_counts_for_the_pause() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T07:00:00Z");
-    job.rig.schedule.pause_after = 2;
+    job.fixture.schedule.pause_after = 2;
     for _ in 0..2 {
-        let seed = job.rig.next_seed();
+        let seed = job.fixture.next_seed();
         let end = Some((RunStatus::Failed, "orders.csv does not exist".to_owned()));
-        let mut run = TestJob::new(Arc::clone(&job.rig.clock));
+        let mut run = TestJob::new(Arc::clone(&job.fixture.clock));
         (run.seed, run.plan.scope, run.plan.recorded_end) = (seed, RunScope::None, end);
         (run.plan.schedule, run.plan.claim) =
-            (Some(Arc::new(job.rig.schedule.clone())), Some(ScheduleClaim::default()));
-        run.run_source(job.rig.store(seed), Box::new(ValueSource::of(Vec::new()))).await.expect("it is recorded");
+            (Some(Arc::new(job.fixture.schedule.clone())), Some(ScheduleClaim::default()));
+        run.run_source(job.fixture.store(seed), Box::new(ValueSource::of(Vec::new()))).await.expect("it is recorded");
     }
-    assert_eq!(job.rig.proxy.column("Runs", "status").await, ["failed", "failed"]);
+    assert_eq!(job.fixture.proxy.column("Runs", "status").await, ["failed", "failed"]);
     job.wait(HOUR).await;
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Recorded), "the schedule pauses");
-    let messages = job.rig.proxy.column("Runs", "message").await;
+    let messages = job.fixture.proxy.column("Runs", "message").await;
     assert!(messages.iter().any(|message| message.contains("paused after 2 failed runs")), "{messages:?}");
-    assert!(!job.rig.proxy.column("Runs", "status").await.contains(&"succeeded".to_owned()));
+    assert!(!job.fixture.proxy.column("Runs", "status").await.contains(&"succeeded".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -359,6 +359,6 @@ async fn a_job_that_outgrows_its_interval_says_so_in_runs() {
         assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
         job.wait(8 * MINUTE).await;
     }
-    let messages = job.rig.proxy.column("Runs", "message").await.join("|");
+    let messages = job.fixture.proxy.column("Runs", "message").await.join("|");
     assert!(messages.contains("a run takes about 12 min, and the schedule starts one every 10 min"), "{messages}");
 }

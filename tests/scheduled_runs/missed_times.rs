@@ -57,39 +57,39 @@ async fn a_killed_run_is_recorded_and_its_occurrence_is_not_run_twice() {
     let rows = job.run_rows().await;
     let expected = [("2026-11-29 08:00:00", "crashed"), ("2026-11-29 09:00:00", "succeeded")];
     assert_eq!(rows, expected.map(|(at, status)| (at.to_owned(), status.to_owned())));
-    assert_eq!(job.rig.proxy.column("Data", "id").await, ["1", "2"]);
+    assert_eq!(job.fixture.proxy.column("Data", "id").await, ["1", "2"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_pauses_after_failures_until_a_run_by_hand_succeeds() {
     let mut job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
-    job.rig.schedule.pause_after = 2;
+    job.fixture.schedule.pause_after = 2;
     let broken = vec![json!({"id": 1, "breaks": true})];
     for _ in 0..2 {
         assert!(matches!(job.call("a", broken.clone()).await, CallOutcome::Failed(RunError::Source { .. })));
         job.wait(HOUR).await;
     }
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Recorded));
-    let messages = job.rig.proxy.column("Runs", "message").await;
+    let messages = job.fixture.proxy.column("Runs", "message").await;
     assert_eq!(messages.last().map(String::as_str), Some("skipped: paused after 2 failed runs in a row"));
     assert!(matches!(job.run_by_hand(make_items()).await, CallOutcome::Ran(_)));
     job.wait(HOUR).await;
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
-    let statuses: Vec<String> = job.rig.proxy.column("Runs", "status").await;
+    let statuses: Vec<String> = job.fixture.proxy.column("Runs", "status").await;
     assert_eq!(statuses, ["failed", "failed", "skipped", "succeeded", "succeeded"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_paused_job_and_a_blackout_date_get_a_row_and_no_run() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-12-24T08:00:00Z");
-    job.rig.schedule.blackout.add("2026-12-25").expect("a date");
+    job.fixture.schedule.blackout.add("2026-12-25").expect("a date");
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
     job.wait(DAY).await;
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Recorded));
     job.wait(DAY).await;
-    job.rig.requests.is_paused = true;
+    job.fixture.requests.is_paused = true;
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Recorded));
-    let messages = job.rig.proxy.column("Runs", "message").await;
+    let messages = job.fixture.proxy.column("Runs", "message").await;
     assert_eq!(messages, ["", "skipped: blackout date", "skipped: the job is paused"]);
     assert_eq!(job.run_times().await, ["2026-12-24 08:00:00"]);
 }
@@ -97,7 +97,7 @@ async fn a_paused_job_and_a_blackout_date_get_a_row_and_no_run() {
 #[tokio::test(start_paused = true)]
 async fn a_queued_occurrence_runs_once_the_active_run_has_ended() {
     let mut job = ScheduledJob::new("*/10 * * * *", "2026-11-29T08:00:00Z");
-    (job.item_ms, job.rig.schedule.overlap) = (4 * MINUTE, OverlapPolicy::Queue);
+    (job.item_ms, job.fixture.schedule.overlap) = (4 * MINUTE, OverlapPolicy::Queue);
     let (run, active) = tokio::join!(job.call("a", make_items()), async {
         job.wait(11 * MINUTE).await;
         job.call("b", make_items()).await
@@ -125,7 +125,7 @@ async fn a_changed_schedule_invents_no_missed_times() {
     let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
     job.wait(22 * HOUR + MINUTE).await;
-    job.rig.schedule.recurrence = Recurrence::parse("*/10 * * * *").expect("an expression");
+    job.fixture.schedule.recurrence = Recurrence::parse("*/10 * * * *").expect("an expression");
     assert!(matches!(job.call("a", make_items()).await, CallOutcome::Ran(_)));
     let rows = job.run_rows().await;
     // Those of the last hour count, as for a new job.

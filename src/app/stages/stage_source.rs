@@ -13,12 +13,12 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, FutureExt};
 use tokio::task::JoinHandle;
 
-use crate::app::local_state::done_file::read_date;
 use crate::app::stages::artifact::{Artifact, copy_whole};
 use crate::app::stages::checkpoint::{Checkpoint, make_version};
 use crate::app::stages::stage_command::{CommandEnd, StageCommand};
 use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan};
 use crate::app::stages::stage_verdict::{StageVerdict, judge_stage};
+use crate::config::external::logical_time::parse_logical_date;
 use crate::fault::Fault;
 use crate::ledger::items::item::Position;
 use crate::ledger::processed::processed_index::ProcessedIndex;
@@ -305,7 +305,7 @@ fn describe_retry(stage: &PlannedStage) -> String {
 
 fn report_changed_file(stage: &PlannedStage, why: String) -> SourceError {
     // A run of another day than today's is named by its date.
-    let date = stage.key.as_str().split_whitespace().next().filter(|run| read_date(run).is_ok());
+    let date = stage.key.as_str().split_whitespace().next().filter(|run| parse_logical_date(run).is_ok());
     let of_date = date.map(|date| format!(" --date {date}")).unwrap_or_default();
     SourceError::Stage {
         what: stage.name.clone(),

@@ -8,14 +8,13 @@ use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde_json::Value;
 
 use crate::app::stages::artifact::Artifact;
 use crate::app::stages::checkpoint::make_row;
 use crate::app::stages::stage_command::{CommandEnd, StageCommand};
 use crate::app::stages::stage_plan::{PlannedStage, StageOutcomes, StagePlan, make_stage_key};
-use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR};
+use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, SCHEDULED_FOR, parse_logical_date};
 use crate::port::step::{Step, StepContext, StepError};
 use crate::runner::shutdown::StopHandle;
 
@@ -94,7 +93,7 @@ impl StageStep {
         let (run, name) = (text("run"), text("stage"));
         let stage = self.plan.stages.iter().find(|stage| stage.name == name && stage.artifact.is_none());
         let stage = stage.ok_or_else(|| format!("the job has no stage {name} that delivers a file"))?;
-        let date = run.get(..DATE_CHARS).filter(|date| date.parse::<Date>().is_ok());
+        let date = run.get(..DATE_CHARS).filter(|date| parse_logical_date(date).is_ok());
         let (Some(date), true) = (date, make_stage_key(run, name).as_ref() == Some(&context.key)) else {
             return Err(format!(
                 "the record in Failures names the run {run:?}, and its key is {:?}",

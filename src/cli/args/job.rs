@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use jiff::civil::Date;
 
-use crate::app::local_state::done_file::read_date;
+use crate::config::external::logical_time::parse_logical_date;
 
 /// Which job, and where it keeps its state.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -33,7 +33,7 @@ pub struct JobArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::Args)]
 pub struct DateArgs {
     /// The date of the run, such as 2026-11-29 [default: today, or the schedule's last]
-    #[arg(long, value_name = "DATE", value_parser = read_date)]
+    #[arg(long, value_name = "DATE", value_parser = parse_logical_date)]
     pub date: Option<Date>,
 }
 

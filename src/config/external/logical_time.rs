@@ -21,6 +21,12 @@ pub const SCHEDULED_FOR: &str = "SHEETKEEP_SCHEDULED_FOR";
 /// stages have it.
 pub const LOGICAL_RUN: &str = "SHEETKEEP_LOGICAL_RUN";
 
+/// Parses a logical date, which has the form `2026-11-29` and no other.
+pub fn parse_logical_date(text: &str) -> Result<Date, String> {
+    let date = Date::strptime("%Y-%m-%d", text).ok().filter(|date| date.to_string() == text);
+    date.ok_or_else(|| format!("`{text}` is not a valid date; write it as 2026-11-29"))
+}
+
 /// For which time a run is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogicalTime {
@@ -84,6 +90,14 @@ mod tests {
         let zone = TimeZone::get("Europe/Berlin").expect("a zone");
         let environment = time.add_to(environment, &zone);
         (environment.get(LOGICAL_DATE).map(str::to_owned), environment.get(SCHEDULED_FOR).map(str::to_owned))
+    }
+
+    #[test]
+    fn a_logical_date_has_one_form() {
+        assert_eq!(parse_logical_date("2026-11-29"), Ok(jiff::civil::date(2026, 11, 29)));
+        for bad in ["2026-11-31", "26-11-29", "today", "2026-11-29T09:00", "2026-1-9", " 2026-11-29", "20261129"] {
+            assert!(parse_logical_date(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp as Instant;
-use jiff::civil::Date;
 
 use crate::command_retry::policy::CommandPolicy;
 use crate::command_retry::retryable_codes::{CodePreset, RetryableCodes};
 use crate::config::external::environment::Environment;
-use crate::config::external::logical_time::{LOGICAL_DATE, LOGICAL_RUN, LogicalTime, SCHEDULED_FOR};
+use crate::config::external::logical_time::{
+    LOGICAL_DATE, LOGICAL_RUN, LogicalTime, SCHEDULED_FOR, parse_logical_date,
+};
 use crate::config::problem::ConfigProblem;
 use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::JobFile;
@@ -78,7 +79,7 @@ pub(in crate::config) fn settings(
         return Some(None);
     }
     check_mode(reader, raw);
-    if let Some(date) = reader.environment.get(LOGICAL_DATE).filter(|date| !is_date(date)) {
+    if let Some(date) = reader.environment.get(LOGICAL_DATE).filter(|date| parse_logical_date(date).is_err()) {
         let shown: String = date.chars().take(40).collect();
         let problem = ConfigProblem::new(format!("{LOGICAL_DATE} is {shown:?}, which is not a date"));
         reader.add_problem(problem.help("write it as 2026-11-29"));
@@ -110,11 +111,6 @@ pub(in crate::config) fn settings(
     reader.problems.extend(problems);
     reader.notes.extend(notes);
     (stages.len() == raw.stage.len()).then_some(Some(StageJob { run: logical.name, stages, variables }))
-}
-
-/// True if it is a date of the calendar, as dates are written here.
-fn is_date(text: &str) -> bool {
-    text.parse::<Date>().is_ok_and(|date| date.to_string() == text)
 }
 
 /// The rows of stages are appended: each is about one run of one stage.

@@ -121,7 +121,7 @@ impl<'a> RowPlanner<'a> {
                 row,
                 columns: repair.columns(),
                 moves: repair.moves(),
-                is_repeat_only: repair.is_repeat_only,
+                is_rewrite: repair.is_rewrite,
             };
             writes.insert(row, PlannedWrite { target, what: WriteContent::Repair(repair) });
         }
@@ -191,7 +191,7 @@ impl<'a> RowPlanner<'a> {
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
         let expect = RowPredicate::Key(key.to_owned());
-        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_repeat_only: false };
+        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_rewrite: false };
         PlannedWrite {
             target,
             what: WriteContent::Cells(
@@ -206,7 +206,7 @@ impl<'a> RowPlanner<'a> {
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
         let expect = RowPredicate::Blank(key.to_owned());
-        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_repeat_only: false };
+        let target = RowWrite { expect, row: at, columns, moves: Vec::new(), is_rewrite: false };
         PlannedWrite { target, what: WriteContent::NewRow(cells) }
     }
 

@@ -85,9 +85,9 @@ pub struct RowWrite {
     /// Moves of cells within the row: from column, to column. They record the intention. The
     /// post-image does not, because it shows the cells of the row that was hit.
     pub moves: Vec<(usize, usize)>,
-    /// Whether a repair only repeats the write of the new version to the row of its key: no write had
-    /// hit that row by mistake.
-    pub is_repeat_only: bool,
+    /// True if a repair only writes the new version to the row of its key again: no write had hit
+    /// that row by mistake.
+    pub is_rewrite: bool,
 }
 
 /// The undo log of a batch: its writes by row and column position.

@@ -62,8 +62,10 @@ fn a_range_that_is_none_is_refused() {
     let project = make_project();
     let reversed = ["backfill", "orders.toml", "--from", "2026-01-07", "--to", "2026-01-01"];
     project.run(&reversed).exits(2).stderr_has("--from 2026-01-07 is later than --to 2026-01-01");
-    let wrong = ["backfill", "orders.toml", "--from", "7.1.2026", "--to", "2026-01-01"];
-    project.run(&wrong).exits(2).stderr_has("write it as 2026-11-29");
+    for from in ["7.1.2026", "20260101", "2026-01-01T23:00", "2026-02-30"] {
+        let wrong = ["backfill", "orders.toml", "--from", from, "--to", "2026-01-01"];
+        project.run(&wrong).exits(2).stderr_has("write it as 2026-11-29");
+    }
 }
 
 #[test]

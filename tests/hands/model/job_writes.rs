@@ -208,8 +208,8 @@ impl TabModel {
             return true;
         }
         // A misplaced repair shows the key elsewhere, too: only a version makes a new row.
-        let is_repeat_only = model.in_flight.is_some_and(|in_flight| in_flight.writes == self.writes);
-        is_repeat_only && row.may_be_gone && !shows_key
+        let is_rewrite = model.in_flight.is_some_and(|in_flight| in_flight.writes == self.writes);
+        is_rewrite && row.may_be_gone && !shows_key
     }
 
     fn count_right_values(&self, key: &str, texts: &BTreeMap<u32, String>) -> usize {

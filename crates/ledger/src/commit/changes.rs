@@ -198,16 +198,17 @@ impl Changes {
         term: Fence,
         commit: u64,
     ) -> impl Iterator<Item = (&'a Key, &'a Version, &'static str, String)> {
-        let mut turns: HashMap<&Key, u32> = HashMap::new();
+        let mut rows_so_far: HashMap<&Key, u32> = HashMap::new();
         self.settled.iter().flat_map(move |one| {
             // If one item settles two versions of a key, both get the same order: neither follows
             // the other.
             let mut last: Option<(&Key, u32)> = None;
             let rows = one.processed_entries().map(|(key, version, word)| {
                 let same = last.filter(|(of, _)| *of == key);
-                let turn = same.map_or_else(|| count_turn(&mut turns, key), |(_, turn)| turn);
-                last = Some((key, turn));
-                (key, version, word, run_cell(run, Some(RowOrder { commit, turn, term })))
+                let earlier_rows =
+                    same.map_or_else(|| count_earlier_rows(&mut rows_so_far, key), |(_, earlier)| earlier);
+                last = Some((key, earlier_rows));
+                (key, version, word, run_cell(run, Some(RowOrder { commit, earlier_rows, term })))
             });
             rows.collect::<Vec<_>>()
         })
@@ -216,11 +217,11 @@ impl Changes {
     /// Numbers the rows of Failures with their commit, so that the newest row of a key can be
     /// identified.
     pub fn assign_order(&mut self, term: Fence, commit: u64) {
-        let mut turns: HashMap<Key, u32> = HashMap::new();
+        let mut rows_so_far: HashMap<Key, u32> = HashMap::new();
         for failure in self.settled.iter_mut().filter_map(ItemResult::failure_mut) {
-            let turn = turns.entry(failure.key.clone()).or_default();
-            failure.order = Some(RowOrder { commit, turn: *turn, term });
-            *turn += 1;
+            let earlier_rows = rows_so_far.entry(failure.key.clone()).or_default();
+            failure.order = Some(RowOrder { commit, earlier_rows: *earlier_rows, term });
+            *earlier_rows += 1;
         }
     }
 
@@ -262,11 +263,11 @@ impl Changes {
     }
 }
 
-/// Returns the number of earlier rows of this key.
-fn count_turn<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
-    let turn = turns.entry(key).or_default();
-    *turn += 1;
-    *turn - 1
+/// Returns the number of earlier rows of this key, and counts one more.
+fn count_earlier_rows<'k>(rows_so_far: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
+    let earlier_rows = rows_so_far.entry(key).or_default();
+    *earlier_rows += 1;
+    *earlier_rows - 1
 }
 
 impl Commit {

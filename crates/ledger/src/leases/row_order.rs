@@ -22,7 +22,7 @@ pub struct RowOrder {
     /// The number of the commit that wrote it.
     pub commit: u64,
     /// Number of earlier rows of the same key in that commit.
-    pub turn: u32,
+    pub earlier_rows: u32,
     /// The lease term of that commit, for information: later terms have later commits.
     pub term: Fence,
 }
@@ -48,7 +48,7 @@ const ORDER_SEPARATOR: &str = " #";
 impl fmt::Display for RowOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}.{}", self.term, self.commit)?;
-        if self.turn > 0 { write!(f, ".{}", self.turn) } else { Ok(()) }
+        if self.earlier_rows > 0 { write!(f, ".{}", self.earlier_rows) } else { Ok(()) }
     }
 }
 
@@ -65,8 +65,8 @@ pub fn read_run_cell(cell: &str) -> (&str, Option<RowOrder>) {
         let mut parts = order.split('.');
         let term = Fence(parts.next()?.parse().ok()?);
         let commit = parts.next()?.parse().ok()?;
-        let turn = parts.next().map_or(Some(0), |turn| turn.parse().ok())?;
-        parts.next().is_none().then_some((run, RowOrder { commit, turn, term }))
+        let earlier_rows = parts.next().map_or(Some(0), |earlier_rows| earlier_rows.parse().ok())?;
+        parts.next().is_none().then_some((run, RowOrder { commit, earlier_rows, term }))
     };
     read().map_or((cell, None), |(run, order)| (run, Some(order)))
 }
@@ -85,12 +85,12 @@ pub struct CommitSequence {
 
 /// The bit that marks a packed order; without it the value is the number of a run.
 const ORDERED: u64 = 1 << 63;
-/// Bits of the turn within a commit.
-const TURN_BITS: u32 = 20;
+/// Bits for the number of earlier rows of the key in a commit.
+const EARLIER_ROWS_BITS: u32 = 20;
 
 fn pack_order(order: RowOrder) -> u64 {
-    let turn = u64::from(order.turn).min((1 << TURN_BITS) - 1);
-    ORDERED | (order.commit.min((1 << (63 - TURN_BITS)) - 1) << TURN_BITS) | turn
+    let earlier_rows = u64::from(order.earlier_rows).min((1 << EARLIER_ROWS_BITS) - 1);
+    ORDERED | (order.commit.min((1 << (63 - EARLIER_ROWS_BITS)) - 1) << EARLIER_ROWS_BITS) | earlier_rows
 }
 
 impl CommitSequence {
@@ -224,8 +224,8 @@ mod tests {
 
     use super::*;
 
-    fn order(term: u64, commit: u64, turn: u32) -> RowOrder {
-        RowOrder { commit, turn, term: Fence(term) }
+    fn order(term: u64, commit: u64, earlier_rows: u32) -> RowOrder {
+        RowOrder { commit, earlier_rows, term: Fence(term) }
     }
 
     fn sequence(cells: &[&str]) -> CommitSequence {
@@ -295,8 +295,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_run_and_order_read_back(run in "[ -~]{0,30}", term: u64, commit: u64, turn: u32) {
-            let order = order(term, commit, turn);
+        fn any_run_and_order_read_back(run in "[ -~]{0,30}", term: u64, commit: u64, earlier_rows: u32) {
+            let order = order(term, commit, earlier_rows);
             let cell = run_cell(&run, Some(order));
             prop_assert_eq!(read_run_cell(&cell), (run.as_str(), Some(order)));
         }

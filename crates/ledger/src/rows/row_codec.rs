@@ -261,7 +261,7 @@ mod tests {
             first_seen: Timestamp(1_517_966_773_840),
             last_seen: Timestamp(1_517_966_775_000),
             run: "r".into(),
-            order: Some(RowOrder { commit: 17, turn: 1, term: Fence(3) }),
+            order: Some(RowOrder { commit: 17, earlier_rows: 1, term: Fence(3) }),
             state: FailureState::Exhausted,
             answered: Some(ActionAnswer::NotUnderstood),
             position: "f.csv:3 (record 2)".into(),

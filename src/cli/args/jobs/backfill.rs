@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use crate::cli::args::approval::parse_approval;
 use crate::cli::args::duration::parse_deadline;
 use crate::cli::args::job::JobArgs;
+use crate::config::external::logical_time::parse_logical_date;
 use crate::ledger::runs::held_changes::Approval;
 
 /// The job and the flags of `sheetkeep backfill`.
@@ -16,10 +17,10 @@ pub struct BackfillArgs {
     #[command(flatten)]
     pub job: JobArgs,
     /// The first logical date, such as 2026-11-01
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    #[arg(long, value_name = "DATE", value_parser = parse_logical_date)]
     pub from: Date,
     /// The last logical date
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    #[arg(long, value_name = "DATE", value_parser = parse_logical_date)]
     pub to: Date,
     /// Print which dates would run and write nothing
     #[arg(short = 'n', long)]
@@ -33,8 +34,4 @@ pub struct BackfillArgs {
     /// Print only the warnings and failures of a run, exhausted ones among them
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-}
-
-fn parse_date(text: &str) -> Result<Date, String> {
-    text.parse().map_err(|_| format!("`{text}` is not a valid date; write it as 2026-11-29"))
 }

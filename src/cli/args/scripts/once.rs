@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::app::local_state::done_file::{DoneName, read_date};
+use crate::app::local_state::done_file::DoneName;
+use crate::config::external::logical_time::parse_logical_date;
 use crate::schedule::zone::parse_zone;
 
 /// The name and the flags of `sheetkeep once`.
@@ -18,7 +19,7 @@ pub struct OnceArgs {
     #[arg(value_name = "NAME", value_parser = parse_name)]
     pub name: DoneName,
     /// Do it for DATE, such as 2026-11-29 [default: today]
-    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    #[arg(long, value_name = "DATE", value_parser = parse_logical_date)]
     pub date: Option<Date>,
     /// Take today's date from this IANA zone
     #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", value_parser = parse_zone_arg)]
@@ -59,10 +60,6 @@ pub struct OnceSheetArgs {
 
 fn parse_name(text: &str) -> Result<DoneName, String> {
     DoneName::new(text)
-}
-
-fn parse_date(text: &str) -> Result<Date, String> {
-    read_date(text)
 }
 
 fn parse_zone_arg(text: &str) -> Result<TimeZone, String> {

@@ -196,10 +196,10 @@ fn the_newest_row_of_a_failure_counts_in_any_order() {
         failure("b", "e", 1, 45_000.5, "open", "", ""),
         failure("b", "", 2, 45_002.5, "recovered", "", ""),
     ];
-    for turn in 0..4 {
+    for round in 0..4 {
         let open = parse_failures(&rows);
         let tried = open[&Fingerprint::new("a")];
-        assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, hash_failure("s", "e2")), "{turn}");
+        assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, hash_failure("s", "e2")), "{round}");
         rows.rotate_left(1);
     }
 }
@@ -216,9 +216,9 @@ fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
         failure_row(2, 45_001.5, "open", "20260101-090000-r2 #2.5"),
         failure_row(3, 25_569.0, "dead", "19700101-000010-r3 #3.6"),
     ];
-    for turn in 0..3 {
+    for round in 0..3 {
         let tried = parse_failures(&rows)[&Fingerprint::new("a")];
-        assert_eq!((tried.attempts, tried.state), (3, FailureState::Exhausted), "{turn}");
+        assert_eq!((tried.attempts, tried.state), (3, FailureState::Exhausted), "{round}");
         rows.rotate_left(1);
     }
 }

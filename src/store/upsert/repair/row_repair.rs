@@ -39,8 +39,8 @@ pub struct RowRepair {
     pub copies: Vec<CellCopy>,
     /// The columns to clear.
     pub clears: Vec<usize>,
-    /// Whether it only brings the version in flight: no write had hit the row by mistake.
-    pub is_repeat_only: bool,
+    /// True if it only writes the version in flight again: no write had hit the row by mistake.
+    pub is_rewrite: bool,
 }
 
 impl RowRepair {

@@ -48,7 +48,7 @@ impl UndoLog {
                 RowPredicate::Key(key) => ("key", key.clone()),
                 RowPredicate::Blank(key) => ("blank", key.clone()),
                 RowPredicate::Row { key, fingerprint } => {
-                    let kind = if target.is_repeat_only { VERSION_KIND } else { ROW_KIND };
+                    let kind = if target.is_rewrite { VERSION_KIND } else { ROW_KIND };
                     (kind, json!([key, fingerprint.to_text()]).to_string())
                 }
             };
@@ -163,7 +163,7 @@ fn parse_write(row: &[Value]) -> Option<RowWrite> {
     };
     let moves = parts.map(read).collect::<Option<_>>()?;
     let row = field(2).parse::<u32>().ok()?.checked_sub(1)?;
-    Some(RowWrite { expect, row, columns, moves, is_repeat_only: field(0) == VERSION_KIND })
+    Some(RowWrite { expect, row, columns, moves, is_rewrite: field(0) == VERSION_KIND })
 }
 
 /// Formats sorted numbers as `0-3,7`.

@@ -33,7 +33,7 @@ fn fingerprint(row: &[Value]) -> RowFingerprint {
 }
 
 fn make_write(key: &str, row: u32) -> RowWrite {
-    RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new(), is_repeat_only: false }
+    RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new(), is_rewrite: false }
 }
 
 /// The scratch rows of a batch with this undo log that finds this header and these rows.
@@ -70,7 +70,7 @@ fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
         },
         RowWrite {
             expect: RowPredicate::Row { key: Some("v".into()), fingerprint: fingerprint(&[json!("v")]) },
-            is_repeat_only: true,
+            is_rewrite: true,
             ..make_write("", 6)
         },
     ]);
@@ -144,7 +144,7 @@ fn a_row_without_a_key_is_known_by_what_it_holds() {
         row: 3,
         columns: vec![2],
         moves: Vec::new(),
-        is_repeat_only: false,
+        is_rewrite: false,
     };
     assert!(target.is_hit(&[], &row, 0));
     assert!(!target.is_hit(&[], &[json!("k"), json!("x"), json!(7)], 0));

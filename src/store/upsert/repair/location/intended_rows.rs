@@ -32,7 +32,7 @@ impl Correspondence<'_> {
         let (undo_log, target) = (&self.finding.undo_log, &misplaced.target);
         let RowPredicate::Row { key: Some(key), fingerprint } = &target.expect else { return false };
         if !undo_log.is_repair
-            || target.is_repeat_only
+            || target.is_rewrite
             || self.find_hit_with_key(key).is_some()
             || self.by_key.contains_key(key)
         {

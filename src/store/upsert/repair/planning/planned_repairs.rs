@@ -44,7 +44,7 @@ impl PlannedRepairs {
         let is_first = !self.has(row);
         self.add(Some(row), "", copies, Vec::new());
         if let Some(repair) = self.by_row.get(&row).copied().and_then(|at| self.list.get_mut(at)) {
-            repair.is_repeat_only = !was_hit && (is_first || repair.is_repeat_only);
+            repair.is_rewrite = !was_hit && (is_first || repair.is_rewrite);
         }
     }
 
@@ -60,11 +60,11 @@ impl PlannedRepairs {
             let is_taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
             let more: Vec<_> = copies.into_iter().filter(|copy| !is_taken(copy.to)).collect();
             there.copies.extend(more);
-            there.is_repeat_only = false;
+            there.is_rewrite = false;
         } else if !copies.is_empty() || !clears.is_empty() {
             self.by_row.extend(row.map(|row| (row, self.list.len())));
             let expect = RowPredicate::Key(key.to_owned());
-            self.list.push(RowRepair { row, expect, copies, clears, is_repeat_only: false });
+            self.list.push(RowRepair { row, expect, copies, clears, is_rewrite: false });
         }
     }
 
@@ -76,7 +76,7 @@ impl PlannedRepairs {
         };
         if !repair.columns().contains(&column) {
             repair.clears.push(column);
-            repair.is_repeat_only = false;
+            repair.is_rewrite = false;
         }
     }
 

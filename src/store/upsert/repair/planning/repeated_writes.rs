@@ -68,7 +68,7 @@ impl RepairPlanner<'_> {
     fn lacks_only_its_version(&self, target: &RowWrite, row: u32) -> bool {
         let is_keyed = match &target.expect {
             RowPredicate::Key(_) => true,
-            RowPredicate::Row { .. } => target.is_repeat_only,
+            RowPredicate::Row { .. } => target.is_rewrite,
             RowPredicate::Blank(_) => false,
         };
         is_keyed && self.correspondence.find_hit_at(row).is_none()
@@ -119,7 +119,7 @@ impl RepairPlanner<'_> {
                     // did that since.
                     Some(images) => {
                         // A repair restores a row's own cells, whatever its key is by now.
-                        let is_restoring = undo_log.is_repair && !target.is_repeat_only;
+                        let is_restoring = undo_log.is_repair && !target.is_rewrite;
                         let is_its = |row: &u32| is_restoring || !self.correspondence.is_unkeyed(images, *row);
                         let row = self.correspondence.find_row_of_hit(images).filter(is_its);
                         let is_new = row.is_none() && target.moves.is_empty() && self.is_to_be_created(images);
@@ -142,9 +142,7 @@ impl RepairPlanner<'_> {
                             let row = own.or_else(|| self.correspondence.find_row_with_restored_key(misplaced));
                             // A version is written to the row of its key; this row has lost that key.
                             let row = row.or_else(|| {
-                                self.correspondence
-                                    .find_row_with_changed_key(misplaced)
-                                    .filter(|_| !target.is_repeat_only)
+                                self.correspondence.find_row_with_changed_key(misplaced).filter(|_| !target.is_rewrite)
                             });
                             if row.is_none() {
                                 self.record_missing_row(misplaced, out);

@@ -38,7 +38,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         row: *row,
         columns: vec![1],
         moves: Vec::new(),
-        is_repeat_only: false,
+        is_rewrite: false,
     };
     let undo_log = UndoLog {
         head: HeadId { commit: 1, nonce: 1 },
@@ -103,7 +103,7 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
             expect: RowPredicate::Row { key: Some("a".into()), fingerprint: RowFingerprint::new(&moved[3], |_| false) },
             copies: vec![scratch(BASE + 1, 1, 1)],
             clears: Vec::new(),
-            is_repeat_only: true,
+            is_rewrite: true,
         }
     );
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
@@ -246,7 +246,7 @@ fn make_second(expected: &Value, pre_image: &Value, post_image_values: &Value) -
     let cells = expected.as_array().cloned().unwrap_or_default();
     let key = Some(read_cell(&cells, 0)).filter(|key| !key.is_empty());
     let expect = RowPredicate::Row { key, fingerprint: RowFingerprint::new(&cells, |_| false) };
-    let target = RowWrite { expect, row: 1, columns: vec![0, 1, 2], moves: Vec::new(), is_repeat_only: false };
+    let target = RowWrite { expect, row: 1, columns: vec![0, 1, 2], moves: Vec::new(), is_rewrite: false };
     let (pre_image, post_image_values) = (cells_of(pre_image), cells_of(post_image_values));
     finding.misplaced = vec![MisplacedWrite {
         index: 0,

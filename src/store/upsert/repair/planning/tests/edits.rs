@@ -200,7 +200,7 @@ fn no_version_is_written_into_a_row_whose_key_was_changed() {
     let has_repair = |planned: &RepairPlan, row| planned.repairs.iter().any(|repair| repair.row == Some(row));
     let planned = plan(&finding, &make_image(&tab, &now));
     assert!(has_repair(&planned, 2), "it was hit before: {planned:?}");
-    finding.misplaced[0].target.is_repeat_only = true;
+    finding.misplaced[0].target.is_rewrite = true;
     let planned = plan(&finding, &make_image(&tab, &now));
     assert!(has_repair(&planned, 1) && !has_repair(&planned, 2), "{planned:?}");
     assert!(planned.unrepaired[0].contains("1 rows that were to be repaired were not found again"), "{planned:?}");
@@ -211,7 +211,7 @@ fn a_row_that_was_hit_needs_more_than_its_version() {
     let finding = finding(&HEADER, &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
     let (tab, now) = (tab(&HEADER), rows(&[json!(HEADER), json!(["z", 10]), json!(["a", 1])]));
     let planned = planned_repairs(&finding, &make_image(&tab, &now));
-    let kinds: Vec<_> = planned.iter().map(|repair| (repair.row, repair.is_repeat_only)).collect();
+    let kinds: Vec<_> = planned.iter().map(|repair| (repair.row, repair.is_rewrite)).collect();
     assert_eq!(kinds, [(Some(2), true), (Some(1), false)]);
 }
 
@@ -278,7 +278,7 @@ fn a_cell_that_another_s_write_put_right_by_chance_stays() {
     };
     let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(of_row(&planned), Some(vec![scratch(BASE + 3, 1, 1)]), "as its own repair has it: {planned:?}");
-    finding.misplaced[1].target.is_repeat_only = true;
+    finding.misplaced[1].target.is_rewrite = true;
     let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(of_row(&planned), Some(vec![scratch(BASE, 1, 1)]), "no version for it: {planned:?}");
 }

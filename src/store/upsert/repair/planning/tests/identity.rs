@@ -141,11 +141,11 @@ fn a_row_whose_key_is_changed_under_way_gets_its_cells_back() {
     let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE + 1, 1, 1)], "what was restored stays: {planned:?}");
     // A version is for the row of its key.
-    finding.misplaced[0].target.is_repeat_only = true;
+    finding.misplaced[0].target.is_rewrite = true;
     let planned = plan(&finding, &make_image(&tab, &now));
     assert_eq!(planned.repairs[0].copies, [scratch(BASE, 1, 1)], "it belongs to no key: {planned:?}");
     // Once more was changed, it counts as gone.
-    finding.misplaced[0].target.is_repeat_only = false;
+    finding.misplaced[0].target.is_rewrite = false;
     (finding.misplaced[0].pre_image, finding.misplaced[0].pre_image_values) =
         (cells_of(&before), cells_of(&json!(["odd", 11, "note"])));
     let planned = plan(&finding, &make_image(&tab, &now));

@@ -1,8 +1,8 @@
-//! The rig of tests about a job on an emulated spreadsheet. It has sources and steps (`test_job`),
+//! The fixtures of tests about a job on an emulated spreadsheet. It has sources and steps (`test_job`),
 //! and the emulator behind a proxy (`emulator_proxy`). One job has all of it (`job_fixture`).
 //!
 //! A test file names the modules that it needs, so that paths in them begin at the crate:
-//! `use sheet_rig::{emulator_proxy, test_job};`.
+//! `use sheet_fixtures::{emulator_proxy, test_job};`.
 
 #[path = "emulator_proxy/mod.rs"]
 pub mod emulator_proxy;

@@ -17,7 +17,7 @@ use sheetkeep::time::Timestamp;
 use crate::emulator_proxy::proxy::EmulatorProxy;
 
 /// A job on a spreadsheet of its own.
-pub struct ScheduledRig {
+pub struct ScheduledFixture {
     pub proxy: EmulatorProxy,
     pub clock: Arc<dyn Clock>,
     pub schedule: JobSchedule,
@@ -25,7 +25,7 @@ pub struct ScheduledRig {
     seeds: AtomicU64,
 }
 
-impl ScheduledRig {
+impl ScheduledFixture {
     /// A job that runs at this cron expression in Berlin, against the `nth` behavior of the
     /// service; `start` is the time of its spreadsheet.
     pub fn new(cron: &str, start: &str, nth: usize) -> Self {
