@@ -34,7 +34,7 @@ pub(crate) const RULES: &[LintRule] = &[
         habit: Some(Habit::Trials),
         title: "an endless loop that handles no SIGTERM",
         why: "A deployment stops it in the middle of an item.",
-        advice: "set a flag in `signal.signal(signal.SIGTERM, …)`, and end after the item.",
+        advice: "set a flag in `signal.signal(signal.SIGTERM, …)`, in a shell in `trap … TERM`, and end after the item.",
         kind: Python,
         bad: "import time\n\nwhile True:\n    work()\n    time.sleep(60)",
         good: "import signal\nimport time\n\nsignal.signal(signal.SIGTERM, stop)\nwhile True:\n    work()\n    time.sleep(60)",

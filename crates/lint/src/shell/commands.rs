@@ -79,7 +79,7 @@ impl ShellCommand<'_> {
     }
 }
 
-/// A loop `until …` or `while ! …`.
+/// A loop.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ShellLoop<'t> {
     /// Its first byte.
@@ -99,8 +99,10 @@ pub(crate) struct ShellFacts<'t> {
     pub assignments: Vec<(&'t str, &'t str, usize)>,
     /// First byte and target of each `> file`.
     pub redirects: Vec<(usize, &'t str)>,
-    /// Loops that wait for a command to succeed.
+    /// Loops `until …` or `while ! …`, which wait for a command to succeed.
     pub waits: Vec<ShellLoop<'t>>,
+    /// Loops such as `while true`.
+    pub endless_loops: Vec<ShellLoop<'t>>,
     /// First byte and left side of each `… || true`.
     pub hidden: Vec<(usize, &'t str)>,
     /// A place whose syntax is not the shell's.
@@ -123,6 +125,7 @@ pub(crate) fn collect_facts<'t>(tree: &'t SyntaxTree, text: &'t str) -> Result<S
         assignments: Vec::new(),
         redirects: Vec::new(),
         waits: Vec::new(),
+        endless_loops: Vec::new(),
         hidden: Vec::new(),
         error: None,
     };
@@ -182,6 +185,8 @@ impl<'t> ShellFacts<'t> {
                 let head = text.lines().next().unwrap_or_default();
                 if head.starts_with("until") || head.starts_with("while !") {
                     self.waits.push(ShellLoop { byte: node.start_byte(), text });
+                } else if is_endless(head) {
+                    self.endless_loops.push(ShellLoop { byte: node.start_byte(), text });
                 }
             }
             "list" => self.list(node),
@@ -223,6 +228,13 @@ impl<'t> ShellFacts<'t> {
         });
         self.commands.push(ShellCommand { byte: node.start_byte(), all, words, is_handled, is_captured });
     }
+}
+
+/// Returns whether a loop whose first line this is never ends by its condition.
+fn is_endless(head: &str) -> bool {
+    let condition = head.strip_prefix("while").unwrap_or_default().split([';', '#']).next().unwrap_or_default();
+    let condition = condition.trim().trim_end_matches(" do").trim();
+    ["true", ":", "/bin/true", "[ 1 ]", "[[ 1 ]]", "[ true ]", "[[ true ]]", "((1))", "(( 1 ))"].contains(&condition)
 }
 
 /// Returns where the program is among the words: after wrappers with their flags and numbers.

@@ -38,7 +38,32 @@ pub(crate) fn check(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
             findings.add("SK304", if pauses { Medium } else { High }, found.byte, message);
         }
     }
+    check_traps(facts, findings);
     check_redirects(facts, findings);
+}
+
+/// Traps that end with 0 after an error, and endless loops without a trap for SIGTERM.
+fn check_traps(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
+    let traps: Vec<&ShellCommand<'_>> =
+        facts.commands.iter().filter(|command| command.program() == "trap" && command.words.len() > 2).collect();
+    for trap in traps.iter().filter(|trap| trap.words.contains(&"ERR")) {
+        let action = trap.words.get(1).map(|action| action.trim_matches(['"', '\'']).trim_end_matches([';', ' ']));
+        if action
+            .is_some_and(|action| action.split([';', '&', '|']).next_back().is_some_and(|last| last.trim() == "exit 0"))
+        {
+            findings.add("SK402", High, trap.byte, "after an error the script ends with 0");
+        }
+    }
+    let is_for_term = |word: &&str| ["TERM", "SIGTERM", "15", "EXIT", "0"].contains(word);
+    if traps.iter().any(|trap| trap.words.iter().skip(2).any(|word| is_for_term(&word))) {
+        return;
+    }
+    for found in &facts.endless_loops {
+        let has = |words: &[&str]| words.iter().any(|word| found.text.contains(word));
+        if has(&["sleep"]) && !has(&["break", "exit", "return"]) {
+            findings.add("SK605", High, found.byte, "SIGTERM ends this loop in the middle of its work");
+        }
+    }
 }
 
 fn check_stops_at_errors(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
