@@ -32,6 +32,7 @@ pub mod job;
 pub mod maintain;
 pub mod port;
 pub mod private_files;
+pub mod program_file;
 pub mod runner;
 pub mod source;
 pub mod step;

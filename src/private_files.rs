@@ -8,6 +8,11 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+/// Returns the folder of a file: the working directory for a name alone.
+pub fn find_parent_folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Creates the folder and its missing parents for the owner only. Existing folders are unchanged.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| is_named(folder) && !folder.exists()).collect();

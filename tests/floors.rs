@@ -67,6 +67,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("port", 3),
     ("failpoint", 3),
     ("private_files", 3),
+    ("program_file", 3),
     ("runner", 4),
     ("sheets_client", 5),
     ("emulator", 5),

@@ -1,6 +1,7 @@
 //! A channel: its name, its kind, and where its messages go.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 
@@ -38,8 +39,13 @@ pub enum ChannelTarget {
         /// The addresses in `To`, at least one.
         to: Vec<String>,
     },
-    /// A program and its arguments.
-    Program(Vec<String>),
+    /// A program.
+    Program {
+        /// The program and its arguments; no shell interprets them.
+        words: Vec<String>,
+        /// The working directory: the job file's folder.
+        folder: PathBuf,
+    },
 }
 
 impl fmt::Display for AlertChannel {

@@ -185,7 +185,7 @@ impl AlertDispatch {
                 let target = MailTarget { url, from, to, ca_file: self.ca_file.as_deref(), timeout: ATTEMPT_TIMEOUT };
                 send_mail(&target, message).await
             }
-            ChannelTarget::Program(words) => pass_to_program(words, message).await,
+            ChannelTarget::Program { words, folder } => pass_to_program(words, folder, message).await,
         }
     }
 }

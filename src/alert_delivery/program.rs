@@ -1,6 +1,7 @@
 //! A message to a program: the JSON document on its standard input. Exit code 0 means that it was
 //! delivered, 75 (`EX_TEMPFAIL`) that it may be tried again.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::io::AsyncWriteExt as _;
@@ -9,19 +10,28 @@ use tokio::process::Command;
 use crate::alerts::channels::channel_kind::ChannelKind;
 use crate::alerts::channels::reply_verdict::ReplyVerdict;
 use crate::alerts::message::Message;
+use crate::program_file::{WITHHELD_VARIABLES, find_program};
 
 /// The exit code that asks for another try.
 const RETRY_CODE: i32 = 75;
 
-/// Starts the program and waits for its end. It is killed if the caller stops waiting.
-pub(crate) async fn pass_to_program(words: &[String], message: &Message) -> ReplyVerdict {
+/// Starts the program in this folder and waits for its end. It is killed if the caller stops
+/// waiting.
+pub(crate) async fn pass_to_program(words: &[String], folder: &Path, message: &Message) -> ReplyVerdict {
     let refused = |why: String| ReplyVerdict::Refused { why };
     let Some((program, arguments)) = words.split_first() else { return refused("it names no program".to_owned()) };
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    command.args(arguments).current_dir(folder).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    for name in WITHHELD_VARIABLES {
+        command.env_remove(name);
+    }
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return refused(format!("the program can't be started: {}", error.kind())),
+        Err(error) => {
+            let why = find_program(program, folder).err();
+            return refused(why.unwrap_or_else(|| format!("the program {program} can't be started: {}", error.kind())));
+        }
     };
     if let Some(mut input) = child.stdin.take() {
         let document = ChannelKind::Command.body(message, "").to_string();

@@ -24,6 +24,7 @@ use crate::config::sections::reporting::heartbeat::{HeartbeatSettings, PingConve
 use crate::fault::Fault;
 use crate::ledger::runs::event::{Event, EventSink, RunReport};
 use crate::private_files;
+use crate::private_files::find_parent_folder;
 use crate::redact::redact;
 use crate::sheets_client::transport::connect::Transport;
 use crate::sheets_client::transport::web_client::WebClient;
@@ -222,7 +223,7 @@ impl HeartbeatFile {
                 None => Some("it exists and is not a heartbeat file, and is left as it is".to_owned()),
             };
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = find_parent_folder(path);
         match private_files::check_writable(folder) {
             Ok(()) => None,
             Err(_) if !folder.is_dir() => Some(format!("its folder {} is not there", folder.display())),

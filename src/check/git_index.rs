@@ -7,6 +7,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::private_files::find_parent_folder;
+
 /// The largest index that is read, in bytes: about a million files.
 const MAX_BYTES: u64 = 128 << 20;
 /// Bytes of an entry before its path, and those of the optional flags of version 3.
@@ -23,7 +25,7 @@ pub fn is_tracked(file: &Path) -> bool {
 
 fn find_in_index(file: &Path) -> Option<bool> {
     let name = file.file_name()?;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = find_parent_folder(file);
     let file = folder.canonicalize().ok()?.join(name);
     let (root, git) = file.ancestors().skip(1).find_map(|folder| Some((folder, find_git_folder(folder)?)))?;
     let index = git.join("index");

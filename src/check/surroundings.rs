@@ -10,6 +10,7 @@ use crate::check::git_index::is_tracked;
 use crate::check::report::{CheckItem, Subject};
 use crate::config::settings::Settings;
 use crate::private_files;
+use crate::private_files::find_parent_folder;
 
 /// Job files of the folder that are read at most, and bytes of each.
 const MAX_FILES: usize = 1_000;
@@ -33,7 +34,7 @@ fn report_same_named_job(settings: &Settings) -> Option<CheckItem> {
 
 /// Returns the name of another job file in the same folder whose job has the same name.
 pub fn find_same_named_job(settings: &Settings) -> Option<String> {
-    let folder = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = find_parent_folder(&settings.path);
     let own = settings.path.canonicalize().ok();
     let is_other = |path: &PathBuf| {
         path.extension().is_some_and(|end| end == "toml")

@@ -44,6 +44,7 @@ use crate::ledger::runs::held_changes::ChangeLimit;
 use crate::ledger::values::columns::{Columns, trim_header};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
+use crate::private_files::find_parent_folder;
 use crate::retry::RetryPolicy;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::schedule::zone::parse_zone;
@@ -174,7 +175,7 @@ impl Settings {
             StepAction::CommandStep(command) => Some((step.name.as_str(), command.clone())),
             StepAction::MapStep(..) => None,
         });
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = find_parent_folder(&self.path);
         let stages = self.stages.iter().flat_map(|job| &job.stages);
         let of_stages = stages.map(|stage| (stage.name.as_str(), stage.command(folder, &self.job)));
         of_steps.chain(of_stages).collect()

@@ -123,6 +123,29 @@ impl<'a> ValueReader<'a> {
         takes
     }
 
+    /// Reads the words of a command, of which the first names the program. `what` is the key, and
+    /// `example` a value for it.
+    pub(crate) fn read_command_words(
+        &mut self,
+        at: &Located<Vec<String>>,
+        what: &str,
+        example: &str,
+    ) -> Option<Vec<String>> {
+        let words = at.get();
+        let wrong = if words.first().is_none_or(|program| program.trim().is_empty()) {
+            "names no program"
+        } else if words.iter().any(|word| word.contains('\0')) {
+            "holds a NUL"
+        } else if words.iter().any(|word| self.report_secrets(at, word, |_, _| false)) {
+            return None;
+        } else {
+            return Some(words.clone());
+        };
+        let help = format!("write the program and its arguments: command = {example}");
+        self.add_problem_at(at, format!("{what} {wrong}"), "here", &help);
+        None
+    }
+
     fn fill_text(&mut self, at: &Located<String>) -> Option<String> {
         match interpolate_variables(at.get(), |name| self.environment.get(name)) {
             Ok(text) => Some(text),

@@ -253,9 +253,12 @@ async fn a_program_gets_the_message_and_its_exit_code_counts() {
     let program = |script: String| AlertChannel {
         name: "c".into(),
         kind: ChannelKind::Command,
-        target: ChannelTarget::Program(vec!["/bin/sh".into(), "-c".into(), script]),
+        target: ChannelTarget::Program {
+            words: vec!["/bin/sh".into(), "-c".into(), script],
+            folder: folder.path().to_owned(),
+        },
     };
-    let taken = send(&[program(format!("cat > '{}'", file.display()))]).await;
+    let taken = send(&[program("cat > message.json".to_owned())]).await;
     assert_eq!(taken[0].result, DeliveryResult::Delivered);
     let document: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(&file).expect("the file")).expect("JSON");

@@ -238,6 +238,31 @@ fn alert_test_proves_each_channel() {
     assert!(!malformed.stderr.contains("no channel is set"), "{}", malformed.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_program_of_a_channel_runs_in_the_job_files_folder() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = TempProject::with_few_quakes(1);
+    fs::create_dir(project.path("jobs")).expect("a folder");
+    let job = project.read("quakes.toml").replace("usgs-all", "../usgs-all");
+    let channel = |words: &str| format!("{job}\n[[alerts.channel]]\nkind = \"command\"\ncommand = {words}\n");
+    project.write("jobs/quakes.toml", &channel("[\" \"]"));
+    project.run(&["check", "jobs/quakes.toml"]).exits(78).stderr_has("`alerts.channel.command` names no program");
+    project.write("jobs/quakes.toml", &channel("[\"./send.sh\"]"));
+    let missing = project.run(&["check", "jobs/quakes.toml"]);
+    missing.exits(0).stdout_has("command would reach no one: ./send.sh is not there");
+    project.run(&["alert", "test", "jobs/quakes.toml"]).exits(78).stdout_has("FAILED: ./send.sh is not there");
+    project.write("jobs/send.sh", "#!/bin/sh\ncat > got.json\necho \"$SHEETKEEP_CREDENTIALS_JSON\" > secret\n");
+    project.run(&["alert", "test", "jobs/quakes.toml"]).exits(78).stdout_has("chmod +x ./send.sh");
+    fs::set_permissions(project.path("jobs/send.sh"), fs::Permissions::from_mode(0o700)).expect("its mode");
+    project.run(&["check", "jobs/quakes.toml"]).exits(0).stdout_has("well-formed: command");
+    let credentials = [("SHEETKEEP_CREDENTIALS_JSON", SECRET)];
+    let with_credentials = ["alert", "test", "jobs/quakes.toml", "--embedded", "jobs/quakes.sheet"];
+    project.run_with(&credentials, &with_credentials).exits(0).stdout_has("delivered");
+    assert!(project.read("jobs/got.json").contains("alert.test"));
+    assert_eq!(project.read("jobs/secret"), "\n", "the program has no credentials");
+}
+
 #[test]
 fn alert_test_sends_nothing_to_a_channel_in_place_of_another() {
     let (broken, chat) = (Receiver::start(vec![ReceiverAnswer::Reply(500, "no")]), Receiver::start_slack());

@@ -9,6 +9,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use crate::private_files;
+use crate::private_files::find_parent_folder;
 
 /// The first line of a textfile, before the job's name.
 const FIRST_LINE: &str = "# metrics of sheetkeep job ";
@@ -62,7 +63,7 @@ pub fn explain_textfile_refusal(path: &Path, job: &str) -> Option<String> {
 
 /// Returns why no file can be created at `path`.
 pub fn explain_folder_refusal(path: &Path) -> Option<String> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = find_parent_folder(path);
     match private_files::check_writable(folder) {
         Ok(()) => None,
         Err(_) if !folder.is_dir() => Some(format!("its folder {} is not there", folder.display())),

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::private_files;
+use crate::private_files::find_parent_folder;
 
 /// Bytes per read.
 const CHUNK: usize = 64 << 10;
@@ -126,7 +127,7 @@ pub fn copy_whole(from: &Path, target: &Path, nonce: u64) -> io::Result<()> {
 }
 
 fn find_folder(target: &Path) -> &Path {
-    target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    find_parent_folder(target)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::clock::Clock;
 use crate::known_secrets::hide_secrets;
 use crate::private_files;
+use crate::private_files::find_parent_folder;
 
 /// Files that are kept, today's included.
 const KEPT_FILES: usize = 14;
@@ -98,7 +99,7 @@ impl LogFile {
     /// Deletes all but the latest files of this name; best effort.
     fn delete_old(&self) {
         let (start, end) = self.name_parts();
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = find_parent_folder(&self.path);
         let Ok(entries) = std::fs::read_dir(folder) else { return };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
         let is_ours = |name: &String| {

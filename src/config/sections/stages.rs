@@ -178,7 +178,8 @@ fn read_stage(
     logical: &LogicalRun,
 ) -> Option<StageSettings> {
     let name = section.name.as_ref().and_then(|at| read_name(reader, at, before));
-    let words = section.command.as_ref().and_then(|at| read_words(reader, at));
+    let words = section.command.as_ref();
+    let words = words.and_then(|at| reader.read_command_words(at, "`stage.command`", "[\"./fetch.sh\", \"--all\"]"));
     let artifact = match &section.artifact {
         Some(at) => Some(read_artifact(reader, at, before, logical)?),
         None => None,
@@ -206,19 +207,6 @@ fn read_name(reader: &mut ValueReader<'_>, at: &Located<String>, before: &[Stage
         return None;
     }
     Some(name)
-}
-
-fn read_words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<String>> {
-    let words = at.get();
-    if words.iter().any(|word| reader.report_secrets(at, word, |_, _| false)) {
-        return None;
-    }
-    if words.first().is_none_or(String::is_empty) || words.iter().any(|word| word.contains('\0')) {
-        let help = "write the program and its arguments: command = [\"./fetch.sh\", \"--all\"]";
-        reader.add_problem_at(at, "`stage.command` does not name a program", "here", help);
-        return None;
-    }
-    Some(words.clone())
 }
 
 fn read_artifact(

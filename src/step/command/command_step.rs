@@ -24,16 +24,14 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FusedFuture, FutureExt};
 use serde_json::Value;
 use tokio::process::{Child, Command as Process};
-use which::WhichConfig;
-use which::sys::RealSys;
 
 use crate::clock::Clock;
 use crate::ledger::values::exact_number;
 use crate::machine::{MachineError, MachineRefusal};
 use crate::port::step::{Step, StepContext, StepError};
 use crate::process_group::ProcessGroup;
+use crate::program_file::{self, WITHHELD_VARIABLES};
 use crate::step::command::process_output::ProgramOutput;
-use crate::step::command::program_file;
 use crate::step::command::stdin_file;
 
 /// Default name of a `command` step.
@@ -53,8 +51,6 @@ const STDERR_SUMMARY_CHARS: usize = 500;
 const SHOWN_OUTPUT_CHARS: usize = 80;
 /// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
 const EXIT_RETRY_LATER: i32 = 75;
-/// Environment variables with secrets of sheetkeep, which the program does not receive.
-const WITHHELD_VARIABLES: [&str; 1] = ["SHEETKEEP_CREDENTIALS_JSON"];
 
 /// Settings of a `command` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,25 +67,11 @@ pub struct CommandSettings {
     pub variables: Vec<(&'static str, String)>,
 }
 
-/// The search path if the environment contains none, as in the C library (glibc, `execvp`).
-const DEFAULT_PATH: &str = "/bin:/usr/bin";
-
 impl CommandSettings {
     /// Finds the program without running it. Returns its path, or why it can't be run.
     pub fn find_program(&self) -> Result<PathBuf, String> {
         let program = self.words.first().map(String::as_str).unwrap_or_default();
-        let looked = || WhichConfig::new_with_sys(RealSys).binary_name(program.into()).custom_cwd(self.folder.clone());
-        let found = match looked().system_path_list().first_result() {
-            Err(which::Error::CannotGetCurrentDirAndPathListEmpty) => {
-                looked().custom_path_list(DEFAULT_PATH.into()).first_result()
-            }
-            found => found,
-        };
-        let found = found.map_err(|_| program_file::explain_unusable_program(program, &self.folder))?;
-        match program_file::explain_damaged_script(&self.folder.join(&found), program) {
-            Some(why) => Err(format!("{program} {why}")),
-            None => Ok(found),
-        }
+        program_file::find_program(program, &self.folder)
     }
 }
 

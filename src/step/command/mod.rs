@@ -4,10 +4,8 @@
 //! |---|---|
 //! | How is a program run, and what does its exit status mean? | `command_step` |
 //! | How does the item reach the program? | `stdin_file` |
-//! | Why can a program not be started? | `program_file` |
 //! | How is its output read? | `process_output` |
 
 pub mod command_step;
 pub mod process_output;
-mod program_file;
 mod stdin_file;

@@ -90,4 +90,7 @@ fn names_dates_and_zones_that_make_no_sense_are_refused() {
     run_once(&project, "a --date 2026-11-31", "true").exits(2).stderr_has("is not a valid date");
     run_once(&project, "a --tz Mars", "true").exits(2).stderr_has("is not in the IANA database");
     project.run(&["once", "a", "--", "true"]).exits(78).stderr_has("--files");
+    for words in [&["once", "a", "--", ""][..], &["retry", "--", "", "x"]] {
+        project.run(words).exits(2).stderr_has("begins with an empty word, which names no program");
+    }
 }

@@ -55,7 +55,7 @@ fn check_traps(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
         }
     }
     let is_for_term = |word: &&str| ["TERM", "SIGTERM", "15", "EXIT", "0"].contains(word);
-    if traps.iter().any(|trap| trap.words.iter().skip(2).any(|word| is_for_term(&word))) {
+    if traps.iter().any(|trap| trap.words.iter().skip(2).any(is_for_term)) {
         return;
     }
     for found in &facts.endless_loops {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use crate::cli::args::job::SheetArgs;
+
 /// The arguments of `sheetkeep alert`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct AlertArgs {
@@ -30,7 +32,7 @@ pub struct AlertTestArgs {
     /// Send to this channel only
     #[arg(long, value_name = "CHANNEL")]
     pub to: Option<String>,
-    /// Read settings from FILE, instead of `.env` beside the job file
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
+    /// Where the job keeps its state, which the messages name.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
 }

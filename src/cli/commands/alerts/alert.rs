@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use crate::alert_delivery::dispatch::DeliveryResult;
 use crate::app::job_alerts::JobAlerts;
-use crate::cli::args::job::{JobArgs, SheetArgs};
+use crate::cli::args::job::JobArgs;
 use crate::cli::args::jobs::alert::{AlertAction, AlertTestArgs};
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
 use crate::cli::commands::context::CommandContext;
@@ -72,11 +72,5 @@ fn report_missing_channel(settings: &Settings) -> CliError {
 }
 
 fn make_job_args(args: &AlertTestArgs, job: &Path) -> JobArgs {
-    JobArgs {
-        job: job.to_owned(),
-        sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: args.env_file.clone() },
-        state_dir: None,
-        json: false,
-        date: None,
-    }
+    JobArgs { job: job.to_owned(), sheet: args.sheet.clone(), state_dir: None, json: false, date: None }
 }

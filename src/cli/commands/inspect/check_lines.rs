@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::alert_delivery::channel::ChannelTarget;
 use crate::app::connect::connect_existing;
 use crate::app::connect::{Sheet, check_new_file, connect_to_drive};
 use crate::app::error::AppError;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::config::external::env_file::NAME as ENV_FILE;
 use crate::config::sections::sheet::target::SheetTarget;
 use crate::config::settings::Settings;
+use crate::program_file::find_program;
 use crate::rng::Rng;
 use crate::runner::queue::first_records::CommonCause;
 use crate::runner::run_config::RunError;
@@ -187,11 +189,29 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
     ping.into_iter().chain(file).collect()
 }
 
-/// Names the channels that hear of failures; nothing if there is none.
-fn check_alerts(settings: &Settings) -> Option<CheckItem> {
-    let names: Vec<String> = settings.alerts.channels.iter().map(ToString::to_string).collect();
+/// Names the channels that hear of failures; nothing if there is none. What fails there changes no
+/// run's result, so nothing here is a problem.
+fn check_alerts(settings: &Settings) -> Vec<CheckItem> {
+    let (mut names, mut lines) = (Vec::new(), Vec::new());
+    for channel in &settings.alerts.channels {
+        match explain_unusable_channel(&channel.target) {
+            None => names.push(channel.to_string()),
+            Some(why) => {
+                let help = "correct `command` in [[alerts.channel]]: a program of PATH, or a path from the job file's \
+                            folder, such as ./send.sh";
+                let what = format!("{channel} would reach no one: {why}");
+                lines.push(CheckItem::new_warning(Subject::Alerts, what, Some(help)));
+            }
+        }
+    }
     let what = format!("well-formed: {}; no message is sent here, sheetkeep alert test sends one", names.join(", "));
-    (!names.is_empty()).then(|| CheckItem::new_expected(Subject::Alerts, what))
+    lines.extend((!names.is_empty()).then(|| CheckItem::new_expected(Subject::Alerts, what)));
+    lines
+}
+
+fn explain_unusable_channel(target: &ChannelTarget) -> Option<String> {
+    let ChannelTarget::Program { words, folder } = target else { return None };
+    find_program(words.first().map_or("", String::as_str), folder).err()
 }
 
 /// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes

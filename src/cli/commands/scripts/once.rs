@@ -11,7 +11,7 @@ use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::commands::context::CommandContext;
 use crate::cli::commands::scripts::once_in_sheet::run_once_in_sheet;
 use crate::cli::commands::scripts::once_lines::{report_not_done, report_skipped};
-use crate::cli::commands::scripts::retry::{read_stdin, stop_signal};
+use crate::cli::commands::scripts::retry::{check_program_name, read_stdin, stop_signal};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::invocation::Invocation;
@@ -28,6 +28,7 @@ use crate::rng::Rng;
 pub async fn execute(context: CommandContext<'_>, args: &OnceArgs) -> Result<Exit, CliError> {
     let CommandContext { invocation, host, clock, rng } = context;
     register_process_secrets();
+    check_program_name(&args.command)?;
     let date = args.date.map_or_else(|| find_date(args, clock.as_ref()), Ok)?;
     match &args.files {
         Some(folder) => with_files(invocation, args, folder, date, clock, rng).await,

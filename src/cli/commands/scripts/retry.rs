@@ -1,5 +1,6 @@
 //! `sheetkeep retry`: runs any command until it succeeds.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -22,12 +23,14 @@ use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
 use crate::config::external::environment::register_process_secrets;
 use crate::private_files;
+use crate::private_files::find_parent_folder;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 
 /// Runs the command and returns its exit code.
 pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Exit, CliError> {
     let CommandContext { invocation, clock, rng, .. } = context;
     register_process_secrets();
+    check_program_name(&args.command)?;
     let policy = args.make_policy().map_err(|why| CliError::new(why, Exit::Usage))?;
     if let Some(path) = &args.output {
         prepare_report(path)?;
@@ -63,6 +66,15 @@ pub async fn execute(context: CommandContext<'_>, args: &RetryArgs) -> Result<Ex
         Some(path) => write_report(path, &report).map(|()| exit),
         None => Ok(exit),
     }
+}
+
+/// Checks that a command names a program: a variable in its place may be empty.
+pub fn check_program_name(command: &[OsString]) -> Result<(), CliError> {
+    if command.first().is_none_or(|program| !program.is_empty()) {
+        return Ok(());
+    }
+    Err(CliError::new("the command after -- begins with an empty word, which names no program", Exit::Usage)
+        .with_help("write the program first, as in -- ./sync.sh; a variable there may not be set"))
 }
 
 /// Returns the signal as the command receives it.
@@ -174,7 +186,7 @@ fn format_seconds(seconds: f64) -> String {
 
 /// Makes the report's folders and checks that it can be written, before the first attempt.
 fn prepare_report(path: &Path) -> Result<(), CliError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = find_parent_folder(path);
     private_files::make_folder(folder)
         .and_then(|()| private_files::check_writable(folder))
         .and_then(|()| if path.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) })

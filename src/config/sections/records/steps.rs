@@ -9,11 +9,11 @@ use crate::clock::Clock;
 use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::records::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
-use crate::config::syntax::located::Located;
 use crate::config::syntax::raw::{JobFile, StepSection as Raw};
 use crate::config::value_reader::ValueReader;
 use crate::ledger::items::write_mode::Delivery;
 use crate::port::step::Step;
+use crate::private_files::find_parent_folder;
 use crate::step::command::command_step::{self, CommandSettings, CommandStep};
 use crate::step::jq::program::Program;
 use crate::step::map_step::{self, MapStep};
@@ -117,12 +117,13 @@ fn read_action(
             Some(StepAction::MapStep(program?, timeout_ms?))
         }
         (None, Some(command)) => {
-            let words = read_words(reader, command);
+            let example = "[\"./notify.sh\", \"--quiet\"]";
+            let words = reader.read_command_words(command, "`step.command`", example);
             let timeout_ms = step
                 .timeout
                 .as_ref()
                 .map_or(Some(DEFAULT_TIMEOUT_MS), |at| reader.read_duration(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let folder = find_parent_folder(path);
             let environment = reader.environment;
             let variables = [LOGICAL_DATE, SCHEDULED_FOR]
                 .into_iter()
@@ -147,26 +148,6 @@ fn read_action(
             None
         }
     }
-}
-
-fn read_words(reader: &mut ValueReader<'_>, at: &Located<Vec<String>>) -> Option<Vec<String>> {
-    let words = at.get();
-    let wrong = if words.first().is_none_or(String::is_empty) {
-        "`step.command` names no program"
-    } else if words.iter().any(|word| word.contains('\0')) {
-        "`step.command` holds a NUL"
-    } else if words.iter().any(|word| reader.report_secrets(at, word, |_, _| false)) {
-        return None;
-    } else {
-        return Some(words.clone());
-    };
-    reader.add_problem_at(
-        at,
-        wrong,
-        "here",
-        "write the program and its arguments: command = [\"./notify.sh\", \"--quiet\"]",
-    );
-    None
 }
 
 /// Returns the delivery of items: at most once if any step sets that.

@@ -131,15 +131,13 @@ fn read_target(
 ) -> Option<ChannelTarget> {
     match kind {
         ChannelKind::Command => {
-            let words = section.command.as_ref().map(Located::get).filter(|words| !words.is_empty());
-            if words.is_none() {
-                reader.add_problem(describe_missing_key(
-                    name,
-                    "command",
-                    "command = [\"notify-oncall\", \"--team\", \"data\"]",
-                ));
-            }
-            words.cloned().map(ChannelTarget::Program)
+            let example = "[\"notify-oncall\", \"--team\", \"data\"]";
+            let Some(at) = &section.command else {
+                reader.add_problem(describe_missing_key(name, "command", &format!("command = {example}")));
+                return None;
+            };
+            let words = reader.read_command_words(at, "`alerts.channel.command`", example)?;
+            Some(ChannelTarget::Program { words, folder: reader.folder.join(".") })
         }
         ChannelKind::Email => read_mail_target(reader, section, name),
         ChannelKind::PagerDuty => {

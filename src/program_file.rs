@@ -1,16 +1,42 @@
-//! Why a program's file can't be started, as its author can correct it.
+//! Finds the file of a program, and explains why it can't be started, as its author can correct it.
 //!
-//! In scope: what the file itself shows. Out of scope: starting it (`step::command::command_step`).
+//! In scope: the search path, what the file itself shows. Out of scope: starting it
+//! (`step::command::command_step`, `app::stages::stage_command`, `alert_delivery::program`).
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use which::WhichConfig;
+use which::sys::RealSys;
 
 /// Bytes of a file that are examined.
 const HEAD_BYTES: u64 = 512;
 
+/// Environment variables with secrets of sheetkeep, which programs of a job do not receive.
+pub const WITHHELD_VARIABLES: [&str; 1] = ["SHEETKEEP_CREDENTIALS_JSON"];
+/// The search path if the environment contains none, as in the C library (glibc, `execvp`).
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// Finds a program without running it: a name with a slash is a path from `folder`. Returns its
+/// path, or why it can't be run.
+pub fn find_program(program: &str, folder: &Path) -> Result<PathBuf, String> {
+    let search = || WhichConfig::new_with_sys(RealSys).binary_name(program.into()).custom_cwd(folder.to_owned());
+    let found = match search().system_path_list().first_result() {
+        Err(which::Error::CannotGetCurrentDirAndPathListEmpty) => {
+            search().custom_path_list(DEFAULT_PATH.into()).first_result()
+        }
+        found => found,
+    };
+    let found = found.map_err(|_| explain_unusable_program(program, folder))?;
+    match explain_damaged_script(&folder.join(&found), program) {
+        Some(why) => Err(format!("{program} {why}")),
+        None => Ok(found),
+    }
+}
+
 /// Explains why no program of this name was found; a name with a slash is a path from `folder`.
-pub(super) fn explain_unusable_program(program: &str, folder: &Path) -> String {
+fn explain_unusable_program(program: &str, folder: &Path) -> String {
     let path = folder.join(program);
     if program.is_empty() || !program.contains('/') {
         let three = format!("{program}3");
@@ -48,7 +74,7 @@ fn find_similar_file(path: &Path) -> Option<String> {
 
 /// Explains why the system can't start this script, named `shown`; `None` for any other file, and
 /// for a script that it can start.
-pub(super) fn explain_damaged_script(path: &Path, shown: &str) -> Option<String> {
+fn explain_damaged_script(path: &Path, shown: &str) -> Option<String> {
     let mut head = Vec::new();
     File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
     let Some(first) = head.strip_prefix(b"#!") else {
