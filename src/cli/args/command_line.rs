@@ -28,7 +28,7 @@ use crate::cli::args::jobs::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::args::scripts::lint::{LintArgs, LintFormat};
 use crate::cli::args::scripts::once::OnceArgs;
 use crate::cli::args::scripts::retry::RetryArgs;
-use crate::cli::args::usage_hints::{find_usage_hint, hint_at_file};
+use crate::cli::args::usage_hints::{find_usage_hint, hint_at_file, remove_false_tip};
 use crate::cli::exit::{Exit, FailOn, format_table};
 use crate::cli::streams::control_characters::make_visible;
 use crate::cli::streams::terminal::{ColorChoice, Terminal};
@@ -217,7 +217,8 @@ pub struct ExplainArgs {
 /// returned as text with an exit; `colour` allows colours in that text.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Result<Args, CommandLineText> {
     let argv: Vec<OsString> = argv.into_iter().collect();
-    Args::try_parse_from(&argv).map(Args::with_dates).map_err(|error| {
+    Args::try_parse_from(&argv).map(Args::with_dates).map_err(|mut error| {
+        remove_false_tip(&mut error);
         if let Some(text) = hint_at_file(&error, &argv) {
             return CommandLineText { text: redact(&text).into_owned(), exit: Exit::Usage };
         }

@@ -1,14 +1,19 @@
 //! What to type instead, for the usual mistakes on the command line.
 //!
-//! In scope: a file in the place of a command, an expression without quotes, a command without `--`.
-//! Out of scope: what clap itself suggests.
+//! In scope: a file in the place of a command, an expression without quotes, a command without `--`,
+//! a flag of another command. Out of scope: what clap itself suggests, where that works.
 
 use std::ffi::OsString;
 use std::path::Path;
 
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use crate::cli::args::command_line::Args;
 use crate::cli::streams::control_characters::make_visible;
+
+/// Commands that a hint names.
+const MAX_COMMANDS: usize = 3;
 
 /// Returns the reply to a file's name in the place of a command. A similar command does not help there:
 /// it may be one that deletes.
@@ -51,8 +56,56 @@ pub(super) fn find_usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<
         (ErrorKind::MissingRequiredArgument, ["failures", verb @ ("retry" | "skip"), file]) => Some(format!(
             "name keys, or choose failures: sheetkeep failures {verb} {file} --all, --step STEP or --error TEXT"
         )),
-        (ErrorKind::UnknownArgument, ["retry" | "once", ..]) => hint_at_separator(error, &words),
+        (ErrorKind::UnknownArgument, ["retry" | "once", ..]) => {
+            hint_at_separator(error, &words).or_else(|| hint_at_other_commands(error))
+        }
+        (ErrorKind::UnknownArgument, _) => hint_at_dash(error, &words).or_else(|| hint_at_other_commands(error)),
         _ => None,
+    }
+}
+
+/// Removes clap's tip to write `--` before an unknown flag: no argument of this program begins with
+/// a dash.
+pub(super) fn remove_false_tip(error: &mut clap::Error) {
+    let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else { return };
+    let left: Vec<_> = tips.iter().filter(|tip| !tip.to_string().contains("as a value, use")).cloned().collect();
+    error.remove(ContextKind::Suggested);
+    if !left.is_empty() {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(left));
+    }
+}
+
+/// Returns how to name a file that begins with a dash.
+fn hint_at_dash(error: &clap::Error, words: &[&str]) -> Option<String> {
+    let flag = find_context(error, ContextKind::InvalidArg)?;
+    let file = words.iter().find(|word| word.starts_with(flag) && word.contains('.') && !word.contains('='))?;
+    Some(format!("a file of this name is ./{file}"))
+}
+
+/// Returns which commands have a flag that this one lacks.
+fn hint_at_other_commands(error: &clap::Error) -> Option<String> {
+    let flag = find_context(error, ContextKind::InvalidArg)?.split('=').next()?;
+    let name = flag.strip_prefix("--")?;
+    let (mut program, mut found) = (Args::command(), Vec::new());
+    // It gives each command its whole name.
+    program.build();
+    collect_commands(&program, name, &mut found);
+    let more = match found.len() {
+        0 => return None,
+        count if count > MAX_COMMANDS => format!(" and {} more", count - MAX_COMMANDS),
+        _ => String::new(),
+    };
+    found.truncate(MAX_COMMANDS);
+    Some(format!("{flag} is a flag of: {}{more}", found.join(", ")))
+}
+
+/// Collects the commands that show a long flag of this name in their help.
+fn collect_commands(command: &clap::Command, flag: &str, found: &mut Vec<String>) {
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+        if inner.get_arguments().any(|one| one.get_long() == Some(flag) && !one.is_hide_set()) {
+            found.push(inner.get_bin_name().unwrap_or_else(|| inner.get_name()).to_owned());
+        }
+        collect_commands(inner, flag, found);
     }
 }
 

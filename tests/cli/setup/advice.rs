@@ -128,6 +128,24 @@ fn a_log_level_that_is_none_is_refused() {
 }
 
 #[test]
+fn a_flag_of_another_command_is_shown_with_its_command() {
+    let project = TempProject::orders("", "a,1\n");
+    for (words, help) in [
+        (
+            &["failures", "list", "orders.toml", "--step", "x"][..],
+            "sheetkeep failures retry, sheetkeep failures skip\n",
+        ),
+        (&["show", "orders.toml", "--approve=bcdfgh"], "--approve is a flag of: sheetkeep run, sheetkeep backfill\n"),
+        (&["run", "-x.csv"], "a file of this name is ./-x.csv"),
+        (&["run", "orders.toml", "--frobnicate"], "unexpected argument '--frobnicate' found"),
+    ] {
+        let ended = project.run(words);
+        ended.exits(2).stderr_has(help);
+        assert!(!ended.stderr.contains("as a value"), "{}", ended.stderr);
+    }
+}
+
+#[test]
 fn a_code_of_other_changes_is_named() {
     let project = TempProject::empty();
     let job = "name = \"o\"\n[source]\ncsv = \"o.csv\"\n[item]\nkey = \".id\"\nversion = \".n\"\n[sheet]\ntab = \"O\"\n\
