@@ -70,11 +70,7 @@ pub fn starts_afresh(snapshot: &Snapshot, definition: &Definition) -> bool {
 /// Checks the definition: a change would process done items again. While no key is done, in
 /// predecessors neither, nothing can be lost, and a wrong key may be corrected. A copied
 /// spreadsheet is another place in any case.
-pub fn check_definition(
-    snapshot: &Snapshot,
-    definition: &Definition,
-    accepts_changes: bool,
-) -> Result<(), RunError> {
+pub fn check_definition(snapshot: &Snapshot, definition: &Definition, accepts_changes: bool) -> Result<(), RunError> {
     let keys = snapshot.processed_index.count_keys();
     let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
     let changed = definition.changed_parts(&snapshot.state.definition);
