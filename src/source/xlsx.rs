@@ -313,8 +313,8 @@ const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
 /// Digits of a number that Excel keeps.
 const EXCEL_DIGITS: usize = 15;
 
-/// True for a number that is not the one in the file: the identifier of another program, with more
-/// digits than a double has, or a number beyond the range of doubles.
+/// True for a number that is not the one in the file. It has more digits than a double, as an
+/// identifier of another program, or is beyond the range of doubles.
 fn is_inexact(number: f64) -> bool {
     let digits =
         |number: f64| format!("{number:e}").bytes().take_while(|c| *c != b'e').filter(u8::is_ascii_digit).count();

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory as _, Parser, Subcommand};
 
 use crate::cli::args::approval::parse_approval;
 use crate::cli::args::duration::{parse_deadline, parse_duration_arg};
@@ -137,7 +137,7 @@ pub struct RunArgs {
     /// Read FILE instead of the job file's source; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Accept a changed key or spreadsheet, a renamed tab, or a lost earlier spreadsheet
+    /// Accept a changed key, mode or spreadsheet, a renamed tab, a lost earlier spreadsheet
     #[arg(long, alias = "adopt")]
     pub accept_changes: bool,
     /// Take over an unexpired lease; nothing checks that its holder is dead
@@ -224,7 +224,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Resu
         }
         let styled = error.render();
         let mut text = if has_colour { styled.ansi().to_string() } else { styled.to_string() };
-        if let Some(hint) = find_usage_hint(&error, &argv) {
+        if let Some(hint) = find_usage_hint(&error, &argv, Args::command()) {
             text = format!("{}\n help: {}\n", text.trim_end(), make_visible(&hint));
         }
         // The text repeats the arguments, which may hold a secret in the wrong place.

@@ -6,10 +6,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::cli::args::command_line::Args;
 use crate::cli::streams::control_characters::make_visible;
 
 /// Commands that a hint names.
@@ -42,8 +40,8 @@ pub(super) fn hint_at_file(error: &clap::Error, argv: &[OsString]) -> Option<Str
     ))
 }
 
-/// Returns what to type instead, if the error is a usual mistake.
-pub(super) fn find_usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<String> {
+/// Returns what to type instead, if the error is a usual mistake. `program` has all commands.
+pub(super) fn find_usage_hint(error: &clap::Error, argv: &[OsString], program: clap::Command) -> Option<String> {
     let words = collect_words(argv);
     match (error.kind(), words.as_slice()) {
         (ErrorKind::UnknownArgument, ["schedule", "explain", rest @ ..]) => hint_at_quotes(error, rest),
@@ -57,9 +55,11 @@ pub(super) fn find_usage_hint(error: &clap::Error, argv: &[OsString]) -> Option<
             "name keys, or choose failures: sheetkeep failures {verb} {file} --all, --step STEP or --error TEXT"
         )),
         (ErrorKind::UnknownArgument, ["retry" | "once", ..]) => {
-            hint_at_separator(error, &words).or_else(|| hint_at_other_commands(error))
+            hint_at_separator(error, &words).or_else(|| hint_at_other_commands(error, program))
         }
-        (ErrorKind::UnknownArgument, _) => hint_at_dash(error, &words).or_else(|| hint_at_other_commands(error)),
+        (ErrorKind::UnknownArgument, _) => {
+            hint_at_dash(error, &words).or_else(|| hint_at_other_commands(error, program))
+        }
         _ => None,
     }
 }
@@ -83,10 +83,10 @@ fn hint_at_dash(error: &clap::Error, words: &[&str]) -> Option<String> {
 }
 
 /// Returns which commands have a flag that this one lacks.
-fn hint_at_other_commands(error: &clap::Error) -> Option<String> {
+fn hint_at_other_commands(error: &clap::Error, mut program: clap::Command) -> Option<String> {
     let flag = find_context(error, ContextKind::InvalidArg)?.split('=').next()?;
     let name = flag.strip_prefix("--")?;
-    let (mut program, mut found) = (Args::command(), Vec::new());
+    let mut found = Vec::new();
     // It gives each command its whole name.
     program.build();
     collect_commands(&program, name, &mut found);

@@ -216,8 +216,8 @@ fn advise_on_contents(error: &AppError, settings: &Settings) -> Option<String> {
             RunError::DefinitionChanged { .. } | RunError::ModeChanged { .. } | RunError::TabChanged { .. },
         ) if find_same_named_job(settings).is_some() => find_same_named_job(settings).map(|other| {
             format!(
-                "{other} beside it has the same job name, {}: give this job a name of its own, or it would take the keys \
-                 and rows of the other job",
+                "{other} beside it has the same job name, {}: give this job a name of its own. It would take the other \
+                 job's keys and rows",
                 settings.job
             )
         }),

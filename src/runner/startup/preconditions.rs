@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::lease::{Holder, LeaseStatus};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::ledger::state::rollover::Rollover;
@@ -84,10 +85,11 @@ pub fn check_definition(snapshot: &Snapshot, definition: &Definition, accepts_ch
 }
 
 /// Checks what no one can accept once keys are done. The rows stay in their tab, whatever its title
-/// is. In another mode the keys have other versions, so that each would get its rows once more.
+/// is. After upsert mode, append mode would add the rows of each key once more; the other way round,
+/// each key's row is rewritten in place.
 fn check_lasting_parts(snapshot: &Snapshot, definition: &Definition, keys: u64) -> Result<(), RunError> {
     let kept = &snapshot.state.definition;
-    if definition.mode != kept.mode {
+    if definition.mode != kept.mode && definition.mode == WriteMode::Append.as_str() {
         let (before, now) = (kept.mode.clone(), definition.mode.clone());
         return Err(RunError::ModeChanged { before, now, keys });
     }

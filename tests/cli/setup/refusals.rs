@@ -189,21 +189,22 @@ fn a_changed_tab_stops_the_run_too() {
 }
 
 #[test]
-fn a_changed_mode_stops_the_run_whatever_is_accepted() {
+fn append_mode_after_upsert_stops_whatever_is_accepted() {
     let job = |mode: &str| format!("{ITEMS}mode = \"{mode}\"\n");
-    for (before, now) in [("upsert", "append"), ("append", "upsert")] {
-        let project = TempProject::empty();
-        project.write("items.csv", "id,v\n1,a\n2,b\n");
-        project.write("items.toml", &job(before));
-        project.run(&["run", "items.toml"]).exits(0).stdout_has("2 rows added");
-        project.write("items.toml", &job(now));
-        for more in [&[][..], &["--accept-changes"]] {
-            let refused = project.run(&[&["run", "items.toml"], more].concat());
-            refused.exits(78).stderr_has(&format!("its mode changed from {before} to {now}"));
-            refused.stderr_has("would write 2 keys again").stderr_has("put the mode back");
-        }
-        assert_eq!(project.column("items.toml", "Items", "id"), ["1", "2"]);
+    let project = TempProject::empty();
+    project.write("items.csv", "id,v\n1,a\n2,b\n");
+    project.write("items.toml", &job("append"));
+    project.run(&["run", "items.toml"]).exits(0).stdout_has("2 rows added");
+    project.write("items.toml", &job("upsert"));
+    project.run(&["run", "items.toml"]).exits(78).stderr_has("its mode changed").stderr_has("--accept-changes");
+    project.run(&["run", "items.toml", "--accept-changes"]).exits(0).stdout_has("2 rows updated");
+    project.write("items.toml", &job("append"));
+    for more in [&[][..], &["--accept-changes"]] {
+        let refused = project.run(&[&["run", "items.toml"], more].concat());
+        refused.exits(78).stderr_has("its mode changed from upsert to append");
+        refused.stderr_has("would write 2 keys again").stderr_has("put the mode back");
     }
+    assert_eq!(project.column("items.toml", "Items", "id"), ["1", "2"]);
 }
 
 #[test]

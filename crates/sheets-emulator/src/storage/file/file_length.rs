@@ -1,7 +1,7 @@
 //! Whether a spreadsheet file has its whole length.
 //!
-//! `SQLite` fills a last page that is cut off with zeros, and takes a file of one byte for a new
-//! one: a value would change in silence. The format of the header: <https://sqlite.org/fileformat.html>.
+//! `SQLite` fills a last page that is cut off with zeros: a value would change in silence. It takes a
+//! file of one byte for a new one. The header's format: <https://sqlite.org/fileformat.html>.
 
 use std::fs::File;
 use std::io::{self, Read as _};
