@@ -176,7 +176,7 @@ impl InputValue {
                 }
             }
         };
-        cell.value = entry.value;
+        cell.enter(entry.value);
         if let Some(new) = entry.format {
             let mut format = cell.format().and_then(Value::as_object).cloned().unwrap_or_default();
             format.insert("numberFormat".to_owned(), json!({"type": new.kind, "pattern": new.pattern}));
@@ -187,7 +187,7 @@ impl InputValue {
 }
 
 /// Returns the merged areas of a sheet.
-fn read_merges(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
+pub(crate) fn read_merges(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
     let objects = transaction.objects(Some(sheet.id), "merge")?;
     let bodies = objects.iter().filter_map(|(_, body)| body.get("range"));
     Ok(bodies.map(|range| GridRange::from_json(range).resolve(sheet.row_count, sheet.column_count)).collect())

@@ -204,6 +204,7 @@ impl UpdateTotals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grid::cell::Cell;
     use crate::storage::store::SpreadsheetStore;
     use crate::storage::transaction::SpreadsheetProperties;
 
@@ -228,6 +229,19 @@ mod tests {
         let got = put(&store, "A1", "RAW", &json!([["a", "b", "c"], ["d", "e", "f"]])).unwrap();
         assert_eq!(got["updatedCells"], 3);
         assert_eq!(got["updatedData"]["values"], json!([["a", "", "c"], ["", "", "f"]]));
+    }
+
+    #[test]
+    fn a_written_value_erases_the_runs_of_the_old_one() {
+        let store = store();
+        let tx = store.write("s").unwrap();
+        let mut rich = Cell::text("abcd");
+        rich.set_member("textFormatRuns", Some(json!([{"startIndex": 1, "format": {"bold": true}}])));
+        tx.put_row(0, 0, vec![rich.clone(), rich.clone(), rich.clone()]).unwrap();
+        tx.commit().unwrap();
+        put(&store, "A1", "RAW", &json!([["x", null]])).unwrap();
+        crate::methods::values_clear::clear(&store, "s", "C1").unwrap();
+        assert_eq!(store.read("s").unwrap().row(0, 0).unwrap(), [Cell::text("x"), rich]);
     }
 
     #[test]

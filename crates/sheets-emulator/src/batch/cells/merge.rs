@@ -3,6 +3,8 @@
 //! In scope: merges that are stored and returned.
 //! Out of scope: how merges move with rows and columns (`batch::shift_cells`).
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,6 +45,7 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
         MergeType::Columns => area.cols.clone().map(|col| Area::new(area.rows.clone(), col..col + 1)).collect(),
         MergeType::Rows => area.rows.clone().map(|row| Area::new(row..row + 1, area.cols.clone())).collect(),
     };
+    check_frozen_edges(&sheet, &parts)?;
     let next = batch.tx.objects(Some(sheet.id), "merge")?.last().map_or(0, |(id, _)| id + 1);
     for (id, part) in (next..).zip(parts) {
         let rest = CellMask::read("userEnteredValue")?;
@@ -53,6 +56,18 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
         batch.tx.put_object(Some(sheet.id), "merge", id, &body)?;
     }
     Ok(json!({}))
+}
+
+/// Refuses a merge with frozen and other rows or columns.
+fn check_frozen_edges(sheet: &SheetProperties, parts: &[Area]) -> Result<(), ApiError> {
+    let crosses = |span: &Range<u32>, frozen: u32| span.start < frozen && frozen < span.end;
+    if parts.iter().any(|part| crosses(&part.cols, sheet.frozen_columns)) {
+        return refuse("You can't merge frozen and non-frozen columns.");
+    }
+    if parts.iter().any(|part| crosses(&part.rows, sheet.frozen_rows)) {
+        return refuse("You can't merge frozen and non-frozen rows.");
+    }
+    Ok(())
 }
 
 /// Removes the merges of a range.
