@@ -50,7 +50,7 @@ pub(crate) struct Cell {
 }
 
 /// Members of `CellData` that belong to places in its text.
-pub(crate) const RUNS: [&str; 2] = ["textFormatRuns", "chipRuns"];
+const RUNS: [&str; 2] = ["textFormatRuns", "chipRuns"];
 
 impl Cell {
     /// Creates a cell with this value only.
@@ -102,7 +102,9 @@ impl Cell {
     /// Removes the runs of the text, which "are only valid on user entered strings".
     pub(crate) fn erase_runs(&mut self) {
         if self.members.is_some() {
-            RUNS.iter().for_each(|name| self.set_member(name, None));
+            for name in RUNS {
+                self.set_member(name, None);
+            }
         }
     }
 

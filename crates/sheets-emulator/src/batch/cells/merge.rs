@@ -15,6 +15,7 @@ use crate::batch::shift_cells::read_body_range;
 use crate::batch::write_cells::clear_area;
 use crate::error::ApiError;
 use crate::grid::area::{Area, GridRange};
+use crate::input::value_matrix::read_merges;
 use crate::storage::transaction::SheetProperties;
 
 /// `MergeCellsRequest` and `UnmergeCellsRequest`.
@@ -60,7 +61,6 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
 
 /// Refuses a merge with frozen and other rows or columns.
 fn check_frozen_edges(sheet: &SheetProperties, parts: &[Area]) -> Result<(), ApiError> {
-    let crosses = |span: &Range<u32>, frozen: u32| span.start < frozen && frozen < span.end;
     if parts.iter().any(|part| crosses(&part.cols, sheet.frozen_columns)) {
         return refuse("You can't merge frozen and non-frozen columns.");
     }
@@ -68,6 +68,23 @@ fn check_frozen_edges(sheet: &SheetProperties, parts: &[Area]) -> Result<(), Api
         return refuse("You can't merge frozen and non-frozen rows.");
     }
     Ok(())
+}
+
+/// Refuses a frozen edge through a merge (reported by users of the service).
+pub(crate) fn check_merges_at_edges(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<(), ApiError> {
+    let merges = read_merges(batch.tx, sheet)?;
+    if merges.iter().any(|merge| crosses(&merge.cols, sheet.frozen_columns)) {
+        return refuse("Sorry, you can't freeze columns which contain only part of a merged cell.");
+    }
+    if merges.iter().any(|merge| crosses(&merge.rows, sheet.frozen_rows)) {
+        return refuse("Sorry, you can't freeze rows which contain only part of a merged cell.");
+    }
+    Ok(())
+}
+
+/// Returns whether the edge of this many frozen rows or columns lies inside a span.
+fn crosses(span: &Range<u32>, frozen: u32) -> bool {
+    span.start < frozen && frozen < span.end
 }
 
 /// Removes the merges of a range.

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::batch::cells::merge::check_merges_at_edges;
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::is_empty_value;
@@ -260,6 +261,9 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
     copy_properties(&mut new, &merged)?;
     check_title(batch, &new.title, Some(&old))?;
     check_grid(&new)?;
+    if (new.frozen_rows, new.frozen_columns) != (old.frozen_rows, old.frozen_columns) {
+        check_merges_at_edges(batch, &new)?;
+    }
     if new.is_hidden && !batch.tx.sheets()?.iter().any(|sheet| sheet.id != new.id && !sheet.is_hidden) {
         return refuse("You can't hide all the sheets in a document.");
     }

@@ -221,4 +221,12 @@ fn a_merge_lies_on_one_side_of_the_frozen_edge() {
     assert_eq!(refusal(&store, merge((1, 4), (0, 2), "MERGE_COLUMNS")), rows);
     send(&store, merge((2, 4), (0, 2), "MERGE_COLUMNS")).unwrap();
     send(&store, merge((0, 2), (1, 3), "MERGE_ALL")).unwrap();
+    let freeze = |rows: u32, columns: u32| {
+        let frozen = json!({"gridProperties": {"frozenRowCount": rows, "frozenColumnCount": columns}});
+        json!([{"updateSheetProperties": {"properties": frozen, "fields": fields}}])
+    };
+    let part = "which contain only part of a merged cell.";
+    assert!(refusal(&store, freeze(2, 2)).ends_with(&format!("you can't freeze columns {part}")));
+    assert!(refusal(&store, freeze(1, 1)).ends_with(&format!("you can't freeze rows {part}")));
+    send(&store, freeze(0, 3)).unwrap();
 }
