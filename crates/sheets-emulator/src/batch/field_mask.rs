@@ -107,8 +107,8 @@ impl CellMask {
         self.includes_value && self.rest.is_none()
     }
 
-    /// Writes `new` over `old` through the mask. A value erases the runs of the one before, and
-    /// what is no text has none.
+    /// Writes `new` over `old` through the mask. A value erases the runs of the one before. Only a
+    /// text keeps runs.
     pub(crate) fn write(&self, old: Cell, new: Cell) -> Cell {
         let mut cell = match &self.rest {
             None => new,

@@ -257,8 +257,8 @@ fn read_checked_cells(rows: Vec<RowData>, mask: &CellMask) -> Result<Vec<Vec<Cel
     rows.into_iter().map(|row| row.values.into_iter().map(unwrap).collect()).collect()
 }
 
-/// Refuses a format that the field texts of the discovery document exclude: a number format whose
-/// type is not set, and text that is turned further than 90 degrees.
+/// Refuses a number format whose type is not set, and text that is turned further than 90 degrees.
+/// The field texts of the discovery document exclude both.
 fn check_format(format: &Value, mask: &CellMask) -> Result<(), ApiError> {
     if mask.covers_format("numberFormat.type")
         && let Some(members) = format.get("numberFormat").and_then(Value::as_object).filter(|own| !own.is_empty())

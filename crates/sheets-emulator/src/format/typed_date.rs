@@ -28,7 +28,7 @@ const MONTHS: [&str; 12] = [
 /// How dates are written in a spreadsheet. The default is `en_US` without a present year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct DateSpelling {
-    /// The year of a date that names none; without one, such a text is no date.
+    /// The year of a date that names none; without one, such a text stays a text.
     pub year: Option<i16>,
     /// Whether the day comes before the month.
     pub is_day_first: bool,

@@ -102,7 +102,7 @@ enum Place {
     /// Rows or columns of a sheet.
     Lines {
         sheet: i64,
-        are_columns: bool,
+        has_columns: bool,
         span: Range<i64>,
     },
 }
@@ -115,7 +115,7 @@ impl Place {
         let bound = |name: &str| range.get(name).and_then(Value::as_i64);
         Self::Lines {
             sheet,
-            are_columns: range.get("dimension").and_then(Value::as_str) == Some("COLUMNS"),
+            has_columns: range.get("dimension").and_then(Value::as_str) == Some("COLUMNS"),
             span: bound("startIndex").unwrap_or(0)..bound("endIndex").unwrap_or(i64::MAX),
         }
     }
@@ -126,10 +126,10 @@ impl Place {
         match (self, other) {
             (Self::Spreadsheet, _) | (_, Self::Spreadsheet) => self == other,
             (
-                Self::Lines { sheet, are_columns, span },
-                Self::Lines { sheet: other_sheet, are_columns: others_are_columns, span: other_span },
+                Self::Lines { sheet, has_columns, span },
+                Self::Lines { sheet: other_sheet, has_columns: other_has_columns, span: other_span },
             ) => {
-                let crosses = are_columns != others_are_columns;
+                let crosses = has_columns != other_has_columns;
                 sheet == other_sheet && (crosses || span.start < other_span.end && other_span.start < span.end)
             }
             (Self::Sheet(sheet) | Self::Lines { sheet, .. }, Self::Sheet(other) | Self::Lines { sheet: other, .. }) => {
