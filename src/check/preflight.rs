@@ -157,7 +157,7 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..planned.definition.clone() };
     add_tab_lines(settings, snapshot, &definition, lines);
     let moved = definition.changed_parts(&snapshot.state.definition).join(" and ");
-    lines.push(match check_definition(snapshot, &definition) {
+    lines.push(match check_definition(snapshot, &definition, false) {
         Ok(()) if moved.is_empty() => {
             CheckItem::new_expected(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
         }

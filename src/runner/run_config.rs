@@ -187,6 +187,26 @@ pub enum RunError {
         /// Number of done keys.
         keys: u64,
     },
+    /// The mode in the job file changed, and keys are done in the other one.
+    #[error("run the job: its mode changed from {before} to {now}, which would write {} again", count_keys_in_words(*keys))]
+    ModeChanged {
+        /// The mode of the last run.
+        before: String,
+        /// The mode in the job file.
+        now: String,
+        /// Number of done keys.
+        keys: u64,
+    },
+    /// The job file names a tab that is not the one with the job's rows.
+    #[error("run the job: the job file names tab {named}, and the rows of {} are in tab {title}", count_keys_in_words(*keys))]
+    TabChanged {
+        /// The title of the tab with the job's rows.
+        title: String,
+        /// The title in the job file.
+        named: String,
+        /// Number of done keys.
+        keys: u64,
+    },
     /// A stop was requested before anything was written.
     #[error("run the job: stopped by {} while the state was being read; nothing was written", reason.as_str())]
     Stopped {
@@ -297,6 +317,8 @@ impl RunError {
                 Fault::Fenced
             }
             Self::DefinitionChanged { .. }
+            | Self::ModeChanged { .. }
+            | Self::TabChanged { .. }
             | Self::RolledOver { .. }
             | Self::RolloverIncomplete { .. }
             | Self::Refused { .. }

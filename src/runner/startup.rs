@@ -159,9 +159,7 @@ pub async fn open(parts: &StartupParts, config: &RunConfig) -> Result<RunContext
     let mut abandoned_runs = Vec::new();
     if let Some(snapshot) = snapshot {
         check_job_location(snapshot, config.rollover.as_ref())?;
-        if !config.accepts_changes {
-            check_definition(snapshot, &definition)?;
-        }
+        check_definition(snapshot, &definition, config.accepts_changes)?;
         abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);
     }
     let schedule = make_schedule_recorder(config, &loaded)?;

@@ -285,6 +285,11 @@ fn convert_content(cell: &DataRef<'_>) -> Option<CellContent> {
         DataRef::SharedString(text) => Value::String((*text).to_owned()),
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Value::String(text.clone()),
         DataRef::Int(number) => Value::from(*number),
+        DataRef::Float(number) if is_inexact(*number) => {
+            return Some(CellContent::Error(format!(
+                "#### ({number} has more digits than a number of a workbook keeps; store it as a text)"
+            )));
+        }
         DataRef::Float(number) => convert_number(*number),
         DataRef::Bool(is_true) => Value::Bool(*is_true),
         DataRef::DateTime(moment) => match format_moment(moment) {
@@ -303,10 +308,22 @@ fn convert_content(cell: &DataRef<'_>) -> Option<CellContent> {
     if value.as_str() == Some("") { None } else { Some(CellContent::Value(value)) }
 }
 
+/// Whole numbers below this are exact in a double.
+const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+/// Digits of a number that Excel keeps.
+const EXCEL_DIGITS: usize = 15;
+
+/// True for a number that is not the one in the file: the identifier of another program, with more
+/// digits than a double has, or a number beyond the range of doubles.
+fn is_inexact(number: f64) -> bool {
+    let digits =
+        |number: f64| format!("{number:e}").bytes().take_while(|c| *c != b'e').filter(u8::is_ascii_digit).count();
+    let is_long = number.fract() == 0.0 && number.abs() >= MAX_EXACT_INTEGER && digits(number) > EXCEL_DIGITS;
+    is_long || !number.is_finite()
+}
+
 /// Returns a double as JSON, a whole number without a fraction.
 fn convert_number(number: f64) -> Value {
-    /// Whole numbers up to this are exact in a double.
-    const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= MAX_EXACT_INTEGER {
         #[expect(clippy::cast_possible_truncation, reason = "it is whole, and below 2^53")]
         let whole = number as i64;

@@ -148,6 +148,7 @@ impl MemoryStore {
             head,
             processed_index: make_index(&contents, self.reprocess_policy),
             data_tabs: data_tabs.clone(),
+            data_tab_title: None,
             deleted_columns: Vec::new(),
             anomalies: Vec::new(),
             active_predecessor: None,

@@ -77,6 +77,7 @@ pub fn make_snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
         head,
         processed_index: index,
         data_tabs: tables,
+        data_tab_title: None,
         deleted_columns: gone,
         anomalies,
         active_predecessor: None,

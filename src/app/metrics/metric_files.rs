@@ -15,14 +15,41 @@ use crate::private_files::find_parent_folder;
 const FIRST_LINE: &str = "# metrics of sheetkeep job ";
 /// Bytes that are read of an existing textfile, for its first line.
 const FIRST_BYTES: u64 = 512;
+/// Bytes that are read of an existing file of records, for its first line.
+const FIRST_RECORD_BYTES: u64 = 16 << 10;
 
 /// Appends a record as a line, by one write to a file that is open for appending. So records of
-/// processes that share the file are not mixed. The file is created for its owner only.
+/// processes that share the file are not mixed. The file is created for its owner only. A file of
+/// another kind stays.
 pub fn append_record(path: &Path, record: &str) -> io::Result<()> {
+    if let Some(why) = explain_foreign_records(path) {
+        return Err(io::Error::other(why));
+    }
     let mut file = private_files::open_to_append(path)?;
     // After a full disk the last line may lack its end.
     let start = if ends_within_line(path)? { "\n" } else { "" };
     file.write_all(format!("{start}{record}\n").as_bytes())
+}
+
+/// Returns why no record would be appended to this file.
+pub fn explain_records_refusal(path: &Path) -> Option<String> {
+    explain_folder_refusal(path).or_else(|| explain_foreign_records(path))
+}
+
+/// Returns why a file is not one of records: the first line is not an object with the time `at`.
+fn explain_foreign_records(path: &Path) -> Option<String> {
+    let is_filled = |about: std::fs::Metadata| about.is_file() && about.len() > 0;
+    if !path.symlink_metadata().is_ok_and(is_filled) {
+        return None;
+    }
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FIRST_RECORD_BYTES).read_to_end(&mut start));
+    let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let is_record = serde_json::from_slice::<serde_json::Value>(first).is_ok_and(|record| record.get("at").is_some());
+    // A full disk may have cut the first record.
+    let is_cut = first.len() == start.len() && first.starts_with(b"{\"at\"");
+    (read.is_ok() && !is_record && !is_cut)
+        .then(|| "it exists and has no metrics of a run in its first line, and is left as it is".to_owned())
 }
 
 fn ends_within_line(path: &Path) -> io::Result<bool> {
@@ -79,12 +106,30 @@ mod tests {
     fn records_are_lines_also_after_one_that_was_cut() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("metrics.jsonl");
-        append_record(&path, "{\"n\":1}").expect("written");
-        std::fs::write(&path, "{\"n\":1}\n{\"n\":").expect("cut");
-        append_record(&path, "{\"n\":2}").expect("written");
-        append_record(&path, "{\"n\":3}").expect("written");
-        assert_eq!(std::fs::read_to_string(&path).expect("text"), "{\"n\":1}\n{\"n\":\n{\"n\":2}\n{\"n\":3}\n");
+        append_record(&path, "{\"at\":1}").expect("written");
+        std::fs::write(&path, "{\"at\":1}\n{\"at\":").expect("cut");
+        append_record(&path, "{\"at\":2}").expect("written");
+        append_record(&path, "{\"at\":3}").expect("written");
+        assert_eq!(std::fs::read_to_string(&path).expect("text"), "{\"at\":1}\n{\"at\":\n{\"at\":2}\n{\"at\":3}\n");
         assert!(append_record(&folder.path().join("none/metrics.jsonl"), "{}").is_err());
+    }
+
+    #[test]
+    fn no_record_is_appended_to_a_file_of_another_kind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("metrics.jsonl");
+        for text in
+            ["name = \"orders\"\n", "id,at\n1,2\n", "{\"features\": [], \"n\": 1}", "{\n\"at\": 1}\n", "KEY=at\n"]
+        {
+            std::fs::write(&path, text).expect("written");
+            assert!(append_record(&path, "{\"at\":1}").is_err(), "{text}");
+            assert!(explain_records_refusal(&path).is_some(), "{text}");
+            assert_eq!(std::fs::read_to_string(&path).expect("text"), text);
+        }
+        for text in ["", "{\"at\":\"2026", "{\"schema_version\":1,\"at\":1}\n"] {
+            std::fs::write(&path, text).expect("written");
+            append_record(&path, "{\"at\":1}").expect(text);
+        }
     }
 
     #[test]

@@ -128,8 +128,12 @@ fn compare_settings(old: &Settings, new: &Settings) -> Vec<String> {
     let started = (!names.is_empty()).then(|| {
         format!("programs are not started here: what the first one would get is compared ({})", names.join(", "))
     });
-    let moved = (old.tab != new.tab)
-        .then(|| format!("the tab changes from {} to {}: a run asks for --accept-changes", old.tab, new.tab));
+    let moved = (old.tab != new.tab).then(|| {
+        format!(
+            "the tab changes from {} to {}: a run refuses that, unless the tab itself has been renamed",
+            old.tab, new.tab
+        )
+    });
     let key = (old.key.source() != new.key.source()).then(|| {
         format!(
             "the key changes from {} to {}: rows are compared by their new and old keys",

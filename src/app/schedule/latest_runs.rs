@@ -25,6 +25,9 @@ use crate::time::Timestamp;
 const MAX_RUNS: usize = 1_000;
 /// Triggers of runs that process nothing new: maintenance that writes through a run.
 const MAINTENANCE: [&str; 4] = ["prune", "reset", "fsck", "rollover"];
+/// The trigger of runs over failures alone, in Runs: they leave the source unread, so they say
+/// nothing about whether the job is late.
+pub const FAILURES_TRIGGER: &str = "failures";
 /// The trigger of runs of past dates, in Runs. They say nothing about whether the job is late now.
 pub const BACKFILL_TRIGGER: &str = "backfill";
 /// Returns the run that the state names, if its lease is not released. A lease beyond any possible
@@ -147,7 +150,8 @@ impl LatestRuns {
 }
 
 fn is_maintenance(run: &Run) -> bool {
-    MAINTENANCE.contains(&run.trigger.kind.as_str())
+    let kind = run.trigger.kind.as_str();
+    kind == FAILURES_TRIGGER || MAINTENANCE.contains(&kind)
 }
 
 /// Whether a run of this status reached the end of its source.
@@ -197,6 +201,16 @@ mod tests {
             ("r3", "orders", 46_002.0, "missed", "schedule"),
         ]);
         assert_eq!(runs.into_summary(None), RunSummary::default());
+    }
+
+    #[test]
+    fn a_run_over_failures_alone_is_not_the_last_success() {
+        let runs = add_runs(&[
+            ("r1", "orders", 46_000.0, "failed", "schedule"),
+            ("r2", "orders", 46_001.0, "succeeded", "failures"),
+        ]);
+        let summary = runs.into_summary(None);
+        assert_eq!((summary.last_success, summary.failures_in_a_row), (None, 1));
     }
 
     #[test]

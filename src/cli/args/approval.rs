@@ -8,5 +8,5 @@ pub fn parse_approval(text: &str) -> Result<Approval, String> {
         return Ok(Approval::OfAll);
     }
     let code = HeldCode::parse(text).map(Approval::OfPlan);
-    code.ok_or_else(|| "a code has six letters, as the last run named it".to_owned())
+    code.ok_or_else(|| "a code has six letters without vowels, as the last run named it".to_owned())
 }

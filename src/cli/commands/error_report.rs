@@ -142,6 +142,8 @@ fn run_exit(error: &RunError) -> Exit {
         | RunError::AlreadyClaimed { .. }
         | RunError::EditedWhileRead { .. } => Exit::TempFail,
         RunError::DefinitionChanged { .. }
+        | RunError::ModeChanged { .. }
+        | RunError::TabChanged { .. }
         | RunError::RolledOver { .. }
         | RunError::RolloverIncomplete { .. }
         | RunError::NoField { .. } => Exit::Config,
@@ -210,13 +212,19 @@ fn advise_on_contents(error: &AppError, settings: &Settings) -> Option<String> {
         AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
-        AppError::Run(RunError::DefinitionChanged { .. }) => find_same_named_job(settings).map(|other| {
+        AppError::Run(
+            RunError::DefinitionChanged { .. } | RunError::ModeChanged { .. } | RunError::TabChanged { .. },
+        ) if find_same_named_job(settings).is_some() => find_same_named_job(settings).map(|other| {
             format!(
-                "{other} beside it has the same job name, {}: give this job a name of its own; --accept-changes would \
-                 take the keys and rows of the other job",
+                "{other} beside it has the same job name, {}: give this job a name of its own, or it would take the keys \
+                 and rows of the other job",
                 settings.job
             )
         }),
+        AppError::Run(RunError::TabChanged { title, named, .. }) => Some(format!(
+            "write tab = {title:?}, or rename that tab to {named} on the spreadsheet and run once with --accept-changes; for \
+             a second tab, write a second job with a name of its own"
+        )),
         AppError::NoTab { wanted, there } => {
             let meant = find_closest_word(wanted, there.iter().map(String::as_str))?;
             Some(format!("did you mean {meant:?}?"))
@@ -266,6 +274,9 @@ fn find_help(error: &AppError) -> Option<&'static str> {
         AppError::Run(RunError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
         AppError::Run(RunError::DefinitionChanged { .. }) => {
             "put the job file back as it was, or accept the change with --accept-changes: keys that are done stay done"
+        }
+        AppError::Run(RunError::ModeChanged { .. }) => {
+            "put the mode back; for the other mode, write a second job with a name and a tab of its own"
         }
         AppError::Run(RunError::RolledOver { .. }) => {
             "set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to that one; keys that are done here count there"

@@ -13,6 +13,7 @@ use crate::app::job_alerts::{AlertRunEnd, JobAlerts};
 use crate::app::plan::plan_file::PlanFile;
 use crate::app::provided_parts::ProvidedParts;
 use crate::app::run_request::RunRequest;
+use crate::app::schedule::latest_runs::FAILURES_TRIGGER;
 use crate::app::single_run::run;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alerts::alert_place::describe_alert_place;
@@ -160,7 +161,8 @@ fn run_request(
     alerting: Option<&JobAlerts>,
     host: String,
 ) -> RunRequest {
-    let kind = order.command.unwrap_or("cli");
+    let of_person = if order.scope.reads_source() { "cli" } else { FAILURES_TRIGGER };
+    let kind = order.command.unwrap_or(of_person);
     let by_command = || Trigger { kind: kind.to_owned(), ..Trigger::default() };
     RunRequest {
         accepts_changes: args.accept_changes,

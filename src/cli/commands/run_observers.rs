@@ -173,10 +173,11 @@ fn make_reporter(
     Arc::new(Mutex::new(Reporter::new(terminal, Arc::clone(clock), reporter_options, place, style)))
 }
 
-/// Returns the heartbeat of the run. A run by which another command writes has none.
+/// Returns the heartbeat of the run. A run by which another command writes has none, and neither has
+/// one over failures alone: the source stays unread.
 fn make_heartbeat(settings: &Settings, order: &RunOptions, clock: &Arc<dyn Clock>) -> Heartbeat {
     let silent = HeartbeatSettings::default();
-    let of_run = if order.command.is_none() { &settings.heartbeat } else { &silent };
+    let of_run = if order.command.is_none() && order.scope.reads_source() { &settings.heartbeat } else { &silent };
     Heartbeat::new(of_run, settings.certificates.as_deref(), Arc::clone(clock))
 }
 

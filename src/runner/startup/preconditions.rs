@@ -70,12 +70,32 @@ pub fn starts_afresh(snapshot: &Snapshot, definition: &Definition) -> bool {
 /// Checks the definition: a change would process done items again. While no key is done, in
 /// predecessors neither, nothing can be lost, and a wrong key may be corrected. A copied
 /// spreadsheet is another place in any case.
-pub fn check_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
+pub fn check_definition(snapshot: &Snapshot, definition: &Definition, accepts_changes: bool) -> Result<(), RunError> {
     let keys = snapshot.processed_index.count_keys();
     let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
-    match definition.changed_parts(&snapshot.state.definition) {
-        changed if changed.is_empty() || (keys == 0 && !is_copy) => Ok(()),
-        changed => Err(RunError::DefinitionChanged { changed, keys }),
+    let changed = definition.changed_parts(&snapshot.state.definition);
+    if changed.is_empty() || (keys == 0 && !is_copy) {
+        return Ok(());
+    }
+    if keys > 0 {
+        check_lasting_parts(snapshot, definition, keys)?;
+    }
+    if accepts_changes { Ok(()) } else { Err(RunError::DefinitionChanged { changed, keys }) }
+}
+
+/// Checks what no one can accept once keys are done. The rows stay in their tab, whatever its title
+/// is. In another mode the keys have other versions, so that each would get its rows once more.
+fn check_lasting_parts(snapshot: &Snapshot, definition: &Definition, keys: u64) -> Result<(), RunError> {
+    let kept = &snapshot.state.definition;
+    if definition.mode != kept.mode {
+        let (before, now) = (kept.mode.clone(), definition.mode.clone());
+        return Err(RunError::ModeChanged { before, now, keys });
+    }
+    match &snapshot.data_tab_title {
+        Some(title) if definition.tab != kept.tab && definition.tab != *title => {
+            Err(RunError::TabChanged { title: title.clone(), named: definition.tab.clone(), keys })
+        }
+        _ => Ok(()),
     }
 }
 

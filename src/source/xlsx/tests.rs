@@ -93,7 +93,7 @@ fn make_people_sheet() -> String {
     [
         row(1, &[text("A1", "id"), text("B1", " name "), text("C1", "amount"), text("D1", "day")]),
         row(2, &[number("A2", 0, "7"), text("B2", "Grüße"), number("C2", 0, "0.1"), number("D2", 1, "46387")]),
-        row(4, &[number("A4", 0, "9007199254740992"), text("B4", "x"), number("D4", 2, "46387.25")]),
+        row(4, &[number("A4", 0, "9007199254740991"), text("B4", "x"), number("D4", 2, "46387.25")]),
     ]
     .concat()
 }
@@ -106,7 +106,7 @@ fn a_row_is_a_record_of_values_with_its_own_number() {
         records,
         [
             r#"o.xlsx!Orders:2 (record 1) {"id":7,"name":"Grüße","amount":0.1,"day":"2026-12-31"}"#,
-            r#"o.xlsx!Orders:4 (record 2) {"id":9007199254740992,"name":"x","amount":null,"day":"2026-12-31T06:00:00"}"#,
+            r#"o.xlsx!Orders:4 (record 2) {"id":9007199254740991,"name":"x","amount":null,"day":"2026-12-31T06:00:00"}"#,
         ]
     );
 }
@@ -148,6 +148,25 @@ fn an_error_cell_fails_its_record_with_all_that_is_wrong() {
             r#"o.xlsx!S:3 (record 2) {"id":"2","amount":1}"#,
         ]
     );
+}
+
+#[test]
+fn a_number_with_more_digits_than_a_double_is_an_error() {
+    for (value, is_taken) in [
+        ("9007199254740991", true),
+        ("9007199254740992", false),
+        ("9007199254740993", false),
+        ("12345678901234567890", false),
+        ("10000000000000000", true),
+        ("6.02214076E+23", true),
+        ("0.1234567890123456", true),
+        ("1e400", false),
+    ] {
+        let rows = [row(1, &[text("A1", "x")]), row(2, &[number("A2", 0, value)])];
+        let (records, error, _) = read(workbook(&[("S", &rows.concat(), "")]), None, None);
+        assert_eq!(error, None, "{value}");
+        assert_eq!(!records[0].contains("more digits than a number of a workbook keeps"), is_taken, "{records:?}");
+    }
 }
 
 #[test]

@@ -261,7 +261,6 @@ impl Loader {
         read: LoadedParts,
         manually_edited: Option<Anomaly>,
     ) -> LoadResult {
-        let is_edited = manually_edited.is_some();
         let LoadedParts {
             mut state,
             key_sums,
@@ -278,14 +277,14 @@ impl Loader {
             first,
             requests: (requests, warnings),
         } = read;
-        anomalies.extend(manually_edited);
-        if is_edited {
+        if manually_edited.is_some() {
             record_missing_keys(
                 &mut state,
                 MissingKeys { found, key_sums, unordered: &unordered, index: &index, row_tracker: &row_tracker },
                 location.head.commit,
             );
         }
+        anomalies.extend(manually_edited);
         state.key_sums = key_sums;
         let index = index.with_keys_to_reprocess(state.keys_to_reprocess.clone()).with_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
@@ -303,6 +302,7 @@ impl Loader {
             head,
             processed_index: index,
             data_tabs: data_tabs.clone(),
+            data_tab_title: tabs.data.as_ref().map(|tab| tab.title.clone()),
             deleted_columns,
             anomalies,
             active_predecessor: unmoved,

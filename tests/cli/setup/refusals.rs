@@ -4,6 +4,9 @@
 use crate::emulator_process::{ApiClient, EmulatorProcess};
 use crate::temp_project::{TempProject, run_to_end};
 
+const ITEMS: &str =
+    "name = \"items\"\n[source]\ncsv = \"items.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Items\"\n";
+
 #[test]
 fn the_exit_codes_are_frozen() {
     let project = TempProject::empty();
@@ -173,11 +176,34 @@ fn a_changed_tab_stops_the_run_too() {
     let project = TempProject::with_few_quakes(5);
     project.run(&["run", "quakes.toml"]).exits(0);
     project.replace_in("quakes.toml", "tab = \"Quakes\"", "tab = \"Earthquakes\"");
-    project.run(&["run", "quakes.toml"]).exits(78).stderr_has("tab changed").stderr_has("--accept-changes");
+    for more in [&[][..], &["--accept-changes"]] {
+        let refused = project.run(&[&["run", "quakes.toml"], more].concat());
+        refused.exits(78).stderr_has("names tab Earthquakes, and the rows of 5 keys are in tab Quakes");
+        refused.stderr_has("write tab = \"Quakes\"");
+    }
+    project.run(&["check", "quakes.toml"]).exits(78).stdout_has("the rows of 5 keys are in tab Quakes");
     // Another job file of the same name is the likelier cause.
     project.write("twin.toml", &project.read("quakes.toml"));
     let twin = "twin.toml beside it has the same job name, quakes: give this job a name of its own";
     project.run(&["run", "quakes.toml"]).exits(78).stderr_has(twin);
+}
+
+#[test]
+fn a_changed_mode_stops_the_run_whatever_is_accepted() {
+    let job = |mode: &str| format!("{ITEMS}mode = \"{mode}\"\n");
+    for (before, now) in [("upsert", "append"), ("append", "upsert")] {
+        let project = TempProject::empty();
+        project.write("items.csv", "id,v\n1,a\n2,b\n");
+        project.write("items.toml", &job(before));
+        project.run(&["run", "items.toml"]).exits(0).stdout_has("2 rows added");
+        project.write("items.toml", &job(now));
+        for more in [&[][..], &["--accept-changes"]] {
+            let refused = project.run(&[&["run", "items.toml"], more].concat());
+            refused.exits(78).stderr_has(&format!("its mode changed from {before} to {now}"));
+            refused.stderr_has("would write 2 keys again").stderr_has("put the mode back");
+        }
+        assert_eq!(project.column("items.toml", "Items", "id"), ["1", "2"]);
+    }
 }
 
 #[test]

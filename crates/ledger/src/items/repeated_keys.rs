@@ -5,6 +5,7 @@
 //! (`ledger::items::source_survey`).
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
@@ -23,8 +24,14 @@ const MAX_NAMED: usize = 3;
 pub struct RepeatedRecord {
     content: u32,
     position: RecordPlace,
+    origin: OriginId,
     is_reported: bool,
 }
+
+/// The number of a file in the list of a [`RepeatedKeys`]. A source of several files has records of
+/// one key in more than one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct OriginId(u16);
 
 /// The position of a record, in few bytes: its line, or its number in sources without lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +55,20 @@ impl RecordPlace {
 }
 
 impl RepeatedRecord {
-    /// Creates the first record of a key.
-    pub fn new(content: u32, position: &Position) -> Self {
-        Self { content, position: RecordPlace::from_position(position), is_reported: false }
+    /// Creates the first record of a key. `repeats` remembers its file.
+    pub fn new(content: u32, position: &Position, repeats: &mut RepeatedKeys) -> Self {
+        let origin = repeats.remember_origin(&position.origin);
+        Self { content, position: RecordPlace::from_position(position), origin, is_reported: false }
     }
 
-    /// Compares a further record. Returns both positions at the first difference.
-    pub fn find_difference(&mut self, content: u32, position: &Position) -> Option<[String; 2]> {
+    /// Compares a further record, and adds the key to `repeats` at the first difference.
+    pub fn compare(&mut self, key: &Key, content: u32, position: &Position, repeats: &mut RepeatedKeys) {
         if self.is_reported || self.content == content {
-            return None;
+            return;
         }
         self.is_reported = true;
-        Some([self.position, RecordPlace::from_position(position)].map(|spot| spot.words(&position.origin)))
+        let first = self.position.words(repeats.origin(self.origin));
+        repeats.add(key, [first, RecordPlace::from_position(position).words(&position.origin)]);
     }
 }
 
@@ -114,12 +123,25 @@ pub struct RepeatedKeys {
     pub listed: Vec<RepeatedKey>,
     /// The number of all.
     pub keys: u64,
+    /// The files of first records, in order.
+    origins: Vec<String>,
 }
 
 impl RepeatedKeys {
-    /// Adds a key, if it has positions.
-    pub fn add(&mut self, key: &Key, places: Option<[String; 2]>) {
-        let Some(places) = places else { return };
+    fn remember_origin(&mut self, origin: &str) -> OriginId {
+        // Files come one after the other.
+        if self.origins.last().is_none_or(|last| last != origin) {
+            self.origins.push(origin.to_owned());
+        }
+        OriginId(u16::try_from(self.origins.len() - 1).unwrap_or(u16::MAX))
+    }
+
+    fn origin(&self, id: OriginId) -> &str {
+        self.origins.get(usize::from(id.0)).map_or("", String::as_str)
+    }
+
+    /// Adds a key with the positions of two of its records.
+    fn add(&mut self, key: &Key, places: [String; 2]) {
         self.keys += 1;
         if self.listed.len() < MAX_LISTED {
             self.listed.push(RepeatedKey { key: key.as_str().to_owned(), places });
@@ -253,8 +275,12 @@ fn compare(
     position: &Position,
     content: u32,
 ) {
-    let first = first_records.entry(hash).or_insert_with(|| RepeatedRecord::new(content, position));
-    repeats.add(key, first.find_difference(content, position));
+    match first_records.entry(hash) {
+        Entry::Vacant(none) => {
+            none.insert(RepeatedRecord::new(content, position, repeats));
+        }
+        Entry::Occupied(mut first) => first.get_mut().compare(key, content, position, repeats),
+    }
 }
 
 /// Returns 64 bits that identify a version of a key. A collision only makes a report wrong.
@@ -295,13 +321,22 @@ mod tests {
     }
 
     #[test]
+    fn records_of_several_files_are_reported_with_their_own() {
+        let mut watch = RepeatWatch::new(false);
+        for (origin, key, n) in [("a.csv", "x", 1), ("a.csv", "y", 1), ("b.csv", "z", 1), ("b.csv", "x", 2)] {
+            let position = Position { origin: origin.into(), record: 1, line: Some(2) };
+            watch.add(&Key::new(key).expect("a key"), &Version::default(), &position, &json!({"n": n}));
+        }
+        let (_, repeats) = watch.end();
+        assert_eq!(repeats.listed[0].places, ["a.csv:2", "b.csv:2"]);
+    }
+
+    #[test]
     fn a_key_with_different_content_is_reported_once() {
         for rereadable in [true, false] {
             let places = ["f.csv:2", "f.csv:4"].map(str::to_owned);
-            assert_eq!(
-                find_repeated(rereadable),
-                RepeatedKeys { listed: vec![RepeatedKey { key: "a".into(), places }], keys: 1 }
-            );
+            let repeats = find_repeated(rereadable);
+            assert_eq!((repeats.listed, repeats.keys), (vec![RepeatedKey { key: "a".into(), places }], 1));
         }
         let sentence = find_repeated(true).sentence(ReprocessPolicy::EachVersion).expect("something to tell");
         assert_eq!(
@@ -324,7 +359,7 @@ mod tests {
     fn many_such_keys_are_counted_and_the_first_ones_named() {
         let mut repeats = RepeatedKeys::default();
         for n in 0..1_000 {
-            repeats.add(&Key::new(n.to_string()).expect("a key"), Some(["f:1", "f:2"].map(str::to_owned)));
+            repeats.add(&Key::new(n.to_string()).expect("a key"), ["f:1", "f:2"].map(str::to_owned));
         }
         assert_eq!((repeats.listed.len(), repeats.keys), (MAX_LISTED, 1_000));
         let sentence = repeats.sentence(ReprocessPolicy::OnNewer).expect("something to tell");

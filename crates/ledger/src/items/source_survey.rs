@@ -178,8 +178,8 @@ impl RecordSelector {
             return RecordUse::Unordered(kind);
         }
         match &mut repeated.first {
-            Some(first) => self.repeats.add(key, first.find_difference(content(), position)),
-            none => *none = Some(RepeatedRecord::new(content(), position)),
+            Some(first) => first.compare(key, content(), position, &mut self.repeats),
+            none => *none = Some(RepeatedRecord::new(content(), position, &mut self.repeats)),
         }
         repeated.seen = repeated.seen.saturating_add(1);
         if repeated.seen == repeated.counting_index.saturating_add(1) {

@@ -187,6 +187,8 @@ pub struct Snapshot {
     pub processed_index: ProcessedIndex,
     /// The existing data tabs, with their columns.
     pub data_tabs: Vec<(String, Vec<String>)>,
+    /// The title that the data tab has on the spreadsheet; `None` while there is none.
+    pub data_tab_title: Option<String>,
     /// The job's own columns of the data tab that users deleted.
     pub deleted_columns: Vec<String>,
     /// Manual edits that the loader did not expect.

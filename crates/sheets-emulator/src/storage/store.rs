@@ -18,6 +18,7 @@ use crate::storage::commit_hook::{CommitHook, CommitStage};
 use crate::storage::file::checkpoint::{Checkpointer, ReadGuard, recover_copy};
 use crate::storage::file::connection::{BUSY_TIMEOUT, SCHEMA, connect, explain_path_problem, prepare};
 use crate::storage::file::database_file::DatabaseFile;
+use crate::storage::file::file_length::check_length;
 use crate::storage::file::group_commit::{CommitRole, GroupCommit};
 use crate::storage::work_limit::WorkLimit;
 use crate::storage::write_queue::{WriteQueue, WriteTurn};
@@ -67,6 +68,7 @@ impl SpreadsheetStore {
         }
         let database_file = DatabaseFile::open(path).map_err(|cause| StorageError::open(path, &cause))?;
         recover_copy(&database_file)?;
+        check_length(database_file.path(), database_file.log())?;
         let first = connect(database_file.path())?;
         prepare(&first, database_file.path())?;
         let checkpointer = Checkpointer::new(database_file)?;

@@ -12,7 +12,7 @@ use crate::app::connect::{Sheet, check_new_file, connect_to_drive};
 use crate::app::error::AppError;
 use crate::app::heartbeat::HeartbeatFile;
 use crate::app::local_state::installation::read_known_id;
-use crate::app::metrics::metric_files::{explain_folder_refusal, explain_textfile_refusal};
+use crate::app::metrics::metric_files::{explain_records_refusal, explain_textfile_refusal};
 use crate::app::run_request::make_definition;
 use crate::app::single_run::find_active_run;
 use crate::check::preflight::{PlannedRun, SpreadsheetFindings, check_spreadsheet};
@@ -228,7 +228,7 @@ fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
             }
         }
     };
-    let jsonl = metrics.jsonl.as_ref().map(|path| of_file(path, explain_folder_refusal(path), "gets a line"));
+    let jsonl = metrics.jsonl.as_ref().map(|path| of_file(path, explain_records_refusal(path), "gets a line"));
     let refusal = |path: &PathBuf| explain_textfile_refusal(path, &settings.job);
     let textfile = metrics.textfile.as_ref().map(|path| of_file(path, refusal(path), "is written"));
     let hosts = metrics.pushgateway.iter().map(|gateway| &gateway.host);

@@ -225,7 +225,9 @@ fn describe_run_error(
             holder.run, holder.host
         )),
         AppError::Run(RunError::Fenced { by }) if report.is_none() => report_busy_job(format!("{name}: {by}; nothing was run")),
-        AppError::Run(RunError::DefinitionChanged { .. }) => {
+        AppError::Run(
+            RunError::DefinitionChanged { .. } | RunError::ModeChanged { .. } | RunError::TabChanged { .. },
+        ) => {
             CliError::new(format!("{name} is the name of a job in this spreadsheet"), Exit::Config)
                 .with_help("choose another name for what is done once")
         }

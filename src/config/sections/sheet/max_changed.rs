@@ -3,6 +3,7 @@
 //! In scope: the setting `max_changed` of `[sheet]`. Out of scope: what a run does beyond it
 //! (`runner::records::change_hold`).
 
+use crate::config::problem::ConfigProblem;
 use crate::config::syntax::located::Located;
 use crate::config::syntax::max_changed::MaxChangedEntry;
 use crate::config::syntax::raw::SheetSection;
@@ -29,6 +30,10 @@ pub(crate) fn read_max_changed(
         } else if let Some(at) = share {
             reader.add_problem_at(at, what, "nothing to limit", help);
         }
+        return None;
+    }
+    if rows.is_none() && share.is_none() {
+        reader.add_problem(ConfigProblem::new("`sheet.max_changed` has neither `rows` nor `share`").help(HELP));
         return None;
     }
     let rows = rows.as_ref().and_then(|at| reader.read_whole_number(at, "`sheet.max_changed`", 0..=MAX_ROWS));

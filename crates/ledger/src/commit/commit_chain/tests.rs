@@ -40,6 +40,7 @@ fn make_snapshot(state: &State, head: HeadId) -> Snapshot {
         head,
         processed_index: ProcessedIndex::default(),
         data_tabs: Vec::new(),
+        data_tab_title: None,
         deleted_columns: Vec::new(),
         anomalies: Vec::new(),
         active_predecessor: None,
