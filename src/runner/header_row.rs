@@ -74,13 +74,16 @@ pub async fn find_unknown_columns(
     let is_known = |name: &str| fields.contains(&name) || [Some(ADDED_KEY_COLUMN), key_column].contains(&Some(name));
     let typed = columns.types.iter().map(|(name, _)| ("[sheet] columns", name));
     let ordered = columns.order.iter().map(|name| ("[sheet] order", name));
-    let unknown = typed.chain(ordered).filter(|(_, name)| !is_known(name));
+    let unknown = typed.chain(ordered).map(|(what, name)| (what, name.as_str())).filter(|(_, name)| !is_known(name));
+    // The records have to fill it.
+    let key = key_column.map(|name| ("[sheet] key", name));
+    let unknown = unknown.chain(key.filter(|(_, name)| *name != ADDED_KEY_COLUMN && !fields.contains(name)));
     let error = |what, name: &str| RunError::NoField {
         what,
         path: format!("{name:?}"),
         header_row: Box::new(header_row.clone()),
     };
-    unknown.map(|(what, name)| (name.clone(), error(what, name))).collect()
+    unknown.map(|(what, name)| (name.to_owned(), error(what, name))).collect()
 }
 
 /// Removes from the job's own columns those whose field the source no longer has, and returns a

@@ -19,6 +19,8 @@ pub(crate) fn find_example(path: &str, name: &str) -> Option<&'static str> {
     })
 }
 
+/// Keys whose value is the path of a file, or a pattern.
+const SOURCE_KEYS: [&str; 4] = ["source.csv", "source.json", "source.jsonl", "source.xlsx"];
 /// Keys whose value is a jq path of the record.
 const JQ_KEYS: [&str; 2] = ["item.key", "item.version"];
 
@@ -30,7 +32,7 @@ pub(crate) fn advise_on_type(path: &str, schema: &Value, found: &DeValue<'_>) ->
         return Some(format!("write one of {words}"));
     }
     Some(match find_type(schema) {
-        "string" if matches!(found, DeValue::Array(_)) && path.starts_with("source.") => {
+        "string" if matches!(found, DeValue::Array(_)) && SOURCE_KEYS.contains(&path) => {
             "take the brackets away: one path, or a pattern such as \"exports/*.csv\"".to_owned()
         }
         "string" if matches!(found, DeValue::Array(_)) => "take the brackets away, and write one text".to_owned(),

@@ -128,6 +128,20 @@ fn a_log_level_that_is_none_is_refused() {
 }
 
 #[test]
+fn a_key_column_that_no_record_fills_stops_the_run() {
+    let project = TempProject::orders("", "a,1\n");
+    project.replace_in("orders.toml", "[sheet]", "[sheet]\nkey = \"nope\"");
+    for command in ["check", "run"] {
+        let refused = project.run(&[command, "orders.toml"]);
+        refused.exits(78);
+        let text = refused.stdout.clone() + &refused.stderr;
+        assert!(text.contains("[sheet] key \"nope\" names a field"), "{text}");
+    }
+    project.replace_in("orders.toml", "\"nope\"", "\"id\"");
+    project.run(&["run", "orders.toml"]).exits(0).stdout_has("1 row added");
+}
+
+#[test]
 fn a_flag_of_another_command_is_shown_with_its_command() {
     let project = TempProject::orders("", "a,1\n");
     for (words, help) in [

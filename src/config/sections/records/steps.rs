@@ -85,7 +85,7 @@ pub(in crate::config) fn settings(
             let help = "failures are recorded under the step's name; give each its own";
             reader.add_problem_at(named, "two steps have this name", "taken", help);
         }
-        let action = read_action(reader, raw, step, path, job, jq_timeout_ms);
+        let action = read_action(reader, at + 1, step, path, job, jq_timeout_ms);
         steps.extend(name.zip(action).map(|(name, action)| StepSettings { name, action }));
     }
     steps
@@ -93,7 +93,7 @@ pub(in crate::config) fn settings(
 
 fn read_action(
     reader: &mut ValueReader<'_>,
-    raw: &JobFile,
+    number: usize,
     step: &Raw,
     path: &Path,
     job: Option<&str>,
@@ -138,13 +138,12 @@ fn read_action(
             if reader.problems.iter().any(is_reported) {
                 return None;
             }
-            let at = raw.name.as_ref()?;
-            reader.add_problem_at(
-                at,
-                "a [[step]] of this job has neither `map` nor `command`",
-                "this job",
-                "say what the step does",
-            );
+            let what = format!("[[step]] number {number} has neither `map` nor `command`");
+            let help = "write what it does, such as map = '{id: .id}'";
+            match step.name.as_ref().or(step.timeout.as_ref()).or(step.delivery.as_ref()) {
+                Some(at) => reader.add_problem_at(at, what, "this step", help),
+                None => reader.add_problem(ConfigProblem::new(what).help(help)),
+            }
             None
         }
     }
