@@ -24,7 +24,8 @@ use crate::methods::values_clear::{batch_clear, batch_clear_by_filter, clear};
 use crate::methods::values_read;
 use crate::methods::values_write;
 use crate::random::RandomSource;
-use crate::schema::enums::{TextParams, read_body};
+use crate::schema::enums::{TextParams, make_bad_value_error, parse_boolean, read_body};
+use crate::schema::proto_json::to_snake_case;
 use crate::schema::response_mask::ResponseMask;
 use crate::storage::content::developer_metadata::{get_metadata, search_metadata};
 use crate::storage::store::SpreadsheetStore;
@@ -56,6 +57,7 @@ impl Dispatcher<'_> {
         if let Some(name) = query.names().find(|name| !route.api.accepts_parameter(name)) {
             return Err(ApiError::bad_field("", explain_unknown_parameter(name)));
         }
+        check_flags(query)?;
         let fields = query.word("fields").unwrap_or_default();
         let mask = ResponseMask::parse(fields, root).map_err(|bad| ApiError::bad_mask(&bad.path))?;
         let pretty = query.is_pretty();
@@ -227,6 +229,19 @@ impl Dispatcher<'_> {
     }
 }
 
+/// Refuses a boolean parameter that is neither true nor false.
+fn check_flags(query: &QueryParams) -> Result<(), ApiError> {
+    let is_flag = |name: &str| BOOLEAN_PARAMETERS.contains(&name);
+    match query.pairs().find(|(name, word)| is_flag(name) && parse_boolean(word).is_none()) {
+        Some((name, word)) => Err(make_bad_value_error(&to_snake_case(name), "TYPE_BOOL", &word.into())),
+        None => Ok(()),
+    }
+}
+
+/// The boolean parameters of the Sheets API, in JSON spelling.
+const BOOLEAN_PARAMETERS: [&str; 4] =
+    ["excludeTablesInBandedRanges", "includeGridData", "includeValuesInResponse", "prettyPrint"];
+
 /// Returns Google's error message for an unknown parameter.
 fn explain_unknown_parameter(name: &str) -> String {
     format!(
@@ -259,8 +274,8 @@ mod tests {
     use super::*;
     use crate::random::SeededRandom;
 
-    #[test]
-    fn an_unknown_parameter_of_a_method_is_refused() {
+    /// Returns the error of a call about a spreadsheet that does not exist.
+    fn call(method: &Method, path: &str, query: &str) -> ApiError {
         let (store, random) = (SpreadsheetStore::in_memory().unwrap(), SeededRandom::new(1));
         let methods = Dispatcher {
             store: &store,
@@ -271,13 +286,28 @@ mod tests {
             content: &ContentHeaders::default(),
             host: "",
         };
-        let route = Route::find(&Method::GET, "/v4/spreadsheets/x/values/A1").unwrap();
-        let error = methods.call(&route, &QueryParams::parse("valueRenderOptions=FORMULA"), b"").unwrap_err();
+        methods.call(&Route::find(method, path).unwrap(), &QueryParams::parse(query), b"").unwrap_err()
+    }
+
+    #[test]
+    fn a_boolean_parameter_is_true_or_false() {
+        let path = "/v4/spreadsheets/x";
+        let error = call(&Method::GET, path, "includeGridData=maybe");
+        assert_eq!(error.message, "Invalid value at 'include_grid_data' (TYPE_BOOL), \"maybe\"");
+        assert_eq!(call(&Method::GET, path, "prettyPrint=2").code, 400);
+        assert_eq!(call(&Method::PUT, "/v4/spreadsheets/x/values/A1", "includeValuesInResponse=x").code, 400);
+        assert_eq!(call(&Method::GET, path, "includeGridData=True&prettyPrint=0").code, 404);
+    }
+
+    #[test]
+    fn an_unknown_parameter_of_a_method_is_refused() {
+        let path = "/v4/spreadsheets/x/values/A1";
+        let error = call(&Method::GET, path, "valueRenderOptions=FORMULA");
         let message = "Invalid JSON payload received. Unknown name \"valueRenderOptions\": Cannot bind query parameter. \
                     Field 'valueRenderOptions' could not be found in request message.";
         assert_eq!((error.code, error.message.as_str()), (400, message));
         let violations = &error.to_json()["error"]["details"][0]["fieldViolations"];
         assert_eq!(*violations, json!([{ "description": message }]));
-        assert_eq!(methods.call(&route, &QueryParams::parse("quotaUser=a&key=b"), b"").unwrap_err().code, 404);
+        assert_eq!(call(&Method::GET, path, "quotaUser=a&key=b").code, 404);
     }
 }

@@ -19,6 +19,9 @@ use crate::storage::transaction::{SheetProperties, Transaction};
 /// The most cells of a spreadsheet, over all its grids (Sheets API limits).
 pub(crate) const CELL_LIMIT: u64 = 10_000_000;
 
+/// The most columns of a sheet (Sheets API limits).
+const COLUMN_LIMIT: u32 = 18_278;
+
 /// What `deleteNamedRange` and `updateNamedRange` do with an unknown id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingIdBehavior {
@@ -166,8 +169,10 @@ impl<'a, 's> Batch<'a, 's> {
         i32::try_from(self.random.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
     }
 
-    /// Fails if the spreadsheet has too many cells. Called after growth.
+    /// Fails if the spreadsheet has too many cells, or a sheet too many columns. Called after
+    /// growth.
     pub(crate) fn check_size(&self) -> Result<(), ApiError> {
+        check_column_limit(&self.tx.sheets()?)?;
         let cells = |sheet: &SheetProperties| u64::from(sheet.row_count) * u64::from(sheet.column_count);
         if self.tx.sheets()?.iter().map(cells).sum::<u64>() > CELL_LIMIT {
             return refuse(format!(
@@ -214,6 +219,16 @@ impl<'a, 's> Batch<'a, 's> {
         }
         Ok((sheet, dimension, start..end))
     }
+}
+
+/// Fails if a sheet has more columns than letters name, `ZZZ` being the last (reported).
+pub(crate) fn check_column_limit(sheets: &[SheetProperties]) -> Result<(), ApiError> {
+    if sheets.iter().any(|sheet| sheet.column_count > COLUMN_LIMIT) {
+        return refuse(format!(
+            "This action would increase the number of columns in the sheet above the limit of {COLUMN_LIMIT} columns."
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the number of rows or columns of a sheet.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::batch::request_types::is_empty_value;
 use crate::error::ApiError;
-use crate::grid::cell::Cell;
+use crate::grid::cell::{Cell, CellValue};
 use crate::schema::response_mask::ResponseMask;
 
 /// Parses `fields` for a message type. Fails with 400 for an empty mask or an unknown name.
@@ -107,18 +107,33 @@ impl CellMask {
         self.includes_value && self.rest.is_none()
     }
 
-    /// Writes `new` over `old` through the mask.
+    /// Writes `new` over `old` through the mask. A value erases the runs of the one before. Only a
+    /// text keeps runs.
     pub(crate) fn write(&self, old: Cell, new: Cell) -> Cell {
-        let Some(masks) = &self.rest else { return new };
-        let mut cell = old;
-        for (name, mask) in masks {
-            let merged = merge(cell.member(name), new.member(name), mask);
-            cell.set_member(name, merged);
-        }
-        if self.includes_value {
-            cell.value = new.value;
+        let mut cell = match &self.rest {
+            None => new,
+            Some(masks) => {
+                let mut cell = old;
+                if self.includes_value {
+                    cell.enter(new.value.clone());
+                }
+                for (name, mask) in masks {
+                    let merged = merge(cell.member(name), new.member(name), mask);
+                    cell.set_member(name, merged);
+                }
+                cell
+            }
+        };
+        if !matches!(cell.value, Some(CellValue::Text(_))) {
+            cell.erase_runs();
         }
         cell
+    }
+
+    /// Returns whether the mask covers this member of the cell's format.
+    pub(crate) fn covers_format(&self, path: &str) -> bool {
+        let Some(masks) = &self.rest else { return true };
+        masks.get("userEnteredFormat").is_some_and(|mask| mask.covers(path))
     }
 }
 
@@ -156,15 +171,36 @@ mod tests {
     #[test]
     fn a_mask_below_a_list_keeps_what_it_names() {
         let runs = |format: Value| json!([{"startIndex": 1, "format": format}, {"startIndex": 3}]);
-        let (mut old, mut new) = (Cell::default(), Cell::default());
+        let (mut old, mut new) = (Cell::text("abcd"), Cell::default());
         old.set_member("textFormatRuns", Some(runs(json!({"underline": true}))));
         new.set_member("textFormatRuns", Some(runs(json!({"bold": true, "italic": true}))));
         let mask = CellMask::read("textFormatRuns.startIndex,textFormatRuns.format.bold").unwrap();
         let written = mask.write(old.clone(), new.clone());
         assert_eq!(written.member("textFormatRuns"), Some(&runs(json!({"bold": true}))));
         assert_eq!(mask.write(old, Cell::default()).member("textFormatRuns"), None);
-        let whole = CellMask::read("textFormatRuns").unwrap().write(Cell::default(), new.clone());
+        let whole = CellMask::read("textFormatRuns").unwrap().write(Cell::text("abcd"), new.clone());
         assert_eq!(whole.member("textFormatRuns"), new.member("textFormatRuns"));
+        for other in [Cell::default(), Cell::number(1.0)] {
+            let none = CellMask::read("textFormatRuns").unwrap().write(other.clone(), new.clone());
+            assert_eq!(none, other, "only a text has runs");
+        }
+    }
+
+    #[test]
+    fn a_new_value_erases_the_runs_of_the_old_one() {
+        let runs = |at: u32| json!([{"startIndex": at, "format": {"bold": true}}]);
+        let mut old = Cell::text("abcd");
+        old.set_member("textFormatRuns", Some(runs(1)));
+        old.set_member("chipRuns", Some(runs(2)));
+        let mut new = Cell::text("efgh");
+        new.set_member("textFormatRuns", Some(runs(3)));
+        let value = CellMask::read("userEnteredValue").unwrap();
+        assert_eq!(value.write(old.clone(), new.clone()), Cell::text("efgh"));
+        assert_eq!(value.write(old.clone(), Cell::default()), Cell::default());
+        let both = CellMask::read("userEnteredValue,textFormatRuns").unwrap().write(old.clone(), new.clone());
+        assert_eq!(both, new);
+        let note = CellMask::read("note").unwrap().write(old.clone(), Cell::default());
+        assert_eq!(note, old);
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub(crate) fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Valu
     let mut sheet = batch.grid(request.sheet_id)?;
     let mask = CellMask::read(&request.fields)?;
     let start = Workbook::open(batch.tx)?.last_row_with_data(sheet.id)?.map_or(0, |row| row + 1);
-    let rows = read_checked_cells(request.rows)?;
+    let rows = read_checked_cells(request.rows, &mask)?;
     let end = start.saturating_add(count_cells(rows.len()));
     let width = count_cells(rows.iter().map(Vec::len).max().unwrap_or(0));
     if end > sheet.row_count || width > sheet.column_count {
@@ -102,7 +102,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateCells) -> Result<Valu
         (Some(_), Some(_)) => return refuse("Only one of start and range may be specified."),
     };
     let mask = CellMask::read(&request.fields)?;
-    let rows = read_checked_cells(request.rows)?;
+    let rows = read_checked_cells(request.rows, &mask)?;
     check_fit(&rows, &area)?;
     let covered = area.rows.start + count_cells(rows.len());
     if clear {
@@ -139,7 +139,7 @@ pub(crate) fn repeat(batch: &Batch<'_, '_>, request: RepeatCell) -> Result<Value
     let (sheet, area) = batch.area(&request.range)?;
     let mask = CellMask::read(&request.fields)?;
     let CellData(cell) = request.cell;
-    check_cell(&cell)?;
+    check_cell(&cell, &mask)?;
     fill(batch, &sheet, &area, &cell, &mask)?;
     Ok(json!({}))
 }
@@ -252,12 +252,31 @@ pub(crate) fn change_rows(
 }
 
 /// Returns the cells of request rows, after a check of their lengths.
-fn read_checked_cells(rows: Vec<RowData>) -> Result<Vec<Vec<Cell>>, ApiError> {
-    let unwrap = |CellData(cell)| check_cell(&cell).map(|()| cell);
+fn read_checked_cells(rows: Vec<RowData>, mask: &CellMask) -> Result<Vec<Vec<Cell>>, ApiError> {
+    let unwrap = |CellData(cell)| check_cell(&cell, mask).map(|()| cell);
     rows.into_iter().map(|row| row.values.into_iter().map(unwrap).collect()).collect()
 }
 
-fn check_cell(cell: &Cell) -> Result<(), ApiError> {
+/// Refuses a number format whose type is not set, and text that is turned further than 90 degrees.
+/// The field texts of the discovery document exclude both.
+fn check_format(format: &Value, mask: &CellMask) -> Result<(), ApiError> {
+    if mask.covers_format("numberFormat.type")
+        && let Some(members) = format.get("numberFormat").and_then(Value::as_object).filter(|own| !own.is_empty())
+        && matches!(members.get("type").and_then(Value::as_str), None | Some("" | "NUMBER_FORMAT_TYPE_UNSPECIFIED"))
+    {
+        return refuse("userEnteredFormat.numberFormat.type must be set.");
+    }
+    let angle = format.pointer("/textRotation/angle").and_then(Value::as_i64);
+    if let Some(angle) = angle.filter(|angle| mask.covers_format("textRotation.angle") && !(-90..=90).contains(angle)) {
+        return refuse(format!("userEnteredFormat.textRotation.angle[{angle}] must be between -90 and 90."));
+    }
+    Ok(())
+}
+
+fn check_cell(cell: &Cell, mask: &CellMask) -> Result<(), ApiError> {
+    if let Some(format) = cell.format() {
+        check_format(format, mask)?;
+    }
     let Some(CellValue::Text(text) | CellValue::Formula { source: text, .. }) = &cell.value else { return Ok(()) };
     if text.len() > CELL_CHARACTERS && text.encode_utf16().count() > CELL_CHARACTERS {
         return refuse(format!(

@@ -11,6 +11,7 @@ use crate::error::ApiError;
 use crate::format::render::{format_cell, read_effective_value};
 use crate::grid::area::Area;
 use crate::grid::cell::Cell;
+use crate::input::entry_settings::EntrySettings;
 use crate::input::value_matrix::enter_text;
 use crate::random::RandomSource;
 use crate::storage::store::{SpreadsheetStore, StorageError};
@@ -150,8 +151,9 @@ pub(crate) fn replace_contents(
     sheet.row_count = sheet.row_count.max(length(records.len()));
     sheet.column_count = sheet.column_count.max(length(records.iter().map(csv::StringRecord::len).max().unwrap_or(0)));
     transaction.put_sheet(&sheet)?;
+    let settings = EntrySettings::read(&transaction)?;
     let rows = (0..).zip(&records).map(|(row, record)| {
-        let cells = record.iter().map(|text| enter_text(Cell::default(), text));
+        let cells = record.iter().map(|text| enter_text(Cell::default(), text, settings));
         Ok((row, cells.collect::<Result<Vec<Cell>, ApiError>>()?))
     });
     transaction.put_rows(sheet.id, rows.collect::<Result<Vec<_>, ApiError>>()?)?;

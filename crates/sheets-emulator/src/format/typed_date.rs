@@ -1,9 +1,8 @@
 //! Parses typed dates, times and durations.
 //!
-//! In scope: the spellings of `en_US`, in digits and with names of months, and the format that
-//! keeps the spelling.
-//! Out of scope: numbers (`input::user_entered`), dates without a year, which Sheets completes from
-//! today's date.
+//! In scope: dates in digits, in the order of a locale, and with English names of months; the format
+//! that keeps the spelling. Out of scope: numbers (`input::user_entered`), what a locale's order is
+//! (`input::entry_settings`).
 //!
 //! Source: "Mar 1 2016" is an example of the values guide; the other spellings are as reported.
 
@@ -26,10 +25,21 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
+/// How dates are written in a spreadsheet. The default is `en_US` without a present year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct DateSpelling {
+    /// The year of a date that names none; without one, such a text stays a text.
+    pub year: Option<i16>,
+    /// Whether the day comes before the month.
+    pub is_day_first: bool,
+    /// Whether dots separate day, month and year too.
+    pub has_dots: bool,
+}
+
 /// Parses `2020-01-01`, `1/31/2020`, `Jan 31, 2020`, `12:30`, `12:30:15 pm`, or a date and a time.
 /// Returns the format that keeps the spelling.
-pub(crate) fn parse_moment(text: &str) -> Option<(f64, NumberFormat)> {
-    if let Some((days, pattern)) = parse_day(text) {
+pub(crate) fn parse_moment(text: &str, spelling: DateSpelling) -> Option<(f64, NumberFormat)> {
+    if let Some((days, pattern)) = parse_day(text, spelling) {
         return Some((days, NumberFormat::new("DATE", &pattern)));
     }
     if let Some((part, pattern)) = parse_time(text) {
@@ -37,36 +47,45 @@ pub(crate) fn parse_moment(text: &str) -> Option<(f64, NumberFormat)> {
     }
     // The time is the last word, or the last two: "6:00 PM".
     text.rmatch_indices(' ').take(2).find_map(|(at, _)| {
-        let (days, pattern) = parse_day(text[..at].trim_end())?;
+        let (days, pattern) = parse_day(text[..at].trim_end(), spelling)?;
         let (part, time_pattern) = parse_time(text[at..].trim_start()).filter(|(part, _)| *part < 1.0)?;
         Some((days + part, NumberFormat::new("DATE_TIME", &format!("{pattern} {time_pattern}"))))
     })
 }
 
 /// Returns the serial number of a date, and the pattern that displays it as typed.
-fn parse_day(text: &str) -> Option<(f64, String)> {
-    parse_day_in_digits(text).map(|(days, pattern)| (days, pattern.to_owned())).or_else(|| parse_day_with_name(text))
+fn parse_day(text: &str, spelling: DateSpelling) -> Option<(f64, String)> {
+    parse_day_in_digits(text, spelling).or_else(|| parse_day_with_name(text, spelling.year))
 }
 
-fn parse_day_in_digits(text: &str) -> Option<(f64, &'static str)> {
-    let slashed = text.contains('/');
-    let parts: Vec<&str> = text.split(if slashed { '/' } else { '-' }).collect();
-    let [a, b, c] = parts.as_slice() else { return None };
-    if ![a, b, c].iter().all(|part| is_digits(part) && part.len() <= 4) {
+fn parse_day_in_digits(text: &str, spelling: DateSpelling) -> Option<(f64, String)> {
+    let separators = if spelling.has_dots { &['/', '-', '.'][..] } else { &['/', '-'] };
+    let sign = text.chars().find(|letter| separators.contains(letter))?;
+    let parts: Vec<&str> = text.split(sign).collect();
+    if !parts.iter().all(|part| is_digits(part) && part.len() <= 4) {
         return None;
     }
-    let (year, month, day, pattern) = match (a.len(), slashed) {
-        (4, true) => (*a, *b, *c, "yyyy/mm/dd"),
-        (4, false) => (*a, *b, *c, "yyyy-mm-dd"),
-        (1 | 2, true) => (*c, *a, *b, "m/d/yyyy"),
-        (1 | 2, false) => (*c, *a, *b, "m-d-yyyy"),
-        _ => return None,
-    };
-    Some((compute_day_serial(year, month.parse().ok()?, day.parse().ok()?)?, pattern))
+    let (day, month) = if spelling.is_day_first { (0, 1) } else { (1, 0) };
+    let pattern = if spelling.is_day_first { format!("d{sign}m") } else { format!("m{sign}d") };
+    let number = |at: usize| parts.get(at).and_then(|part| part.parse::<i8>().ok());
+    match parts.as_slice() {
+        [year, _, _] if year.len() == 4 => {
+            Some((compute_day_serial(read_year(year)?, number(1)?, number(2)?)?, format!("yyyy{sign}mm{sign}dd")))
+        }
+        [first, _, year] if first.len() <= 2 => {
+            let days = compute_day_serial(read_year(year)?, number(month)?, number(day)?)?;
+            Some((days, format!("{pattern}{sign}yyyy")))
+        }
+        [first, second] if first.len() <= 2 && second.len() <= 2 => {
+            Some((compute_day_serial(spelling.year?, number(month)?, number(day)?)?, pattern))
+        }
+        _ => None,
+    }
 }
 
-/// Parses `Mar 1 2016`, `March 1, 2016`, `1 Mar 2016`, `1-Mar-2016`, `Mar 2016`.
-fn parse_day_with_name(text: &str) -> Option<(f64, String)> {
+/// Parses `Mar 1 2016`, `March 1, 2016`, `1 Mar 2016`, `1-Mar-2016`, `Mar 2016`, and without a year
+/// `Mar 1`, `1 March`, `1-Mar`.
+fn parse_day_with_name(text: &str, present_year: Option<i16>) -> Option<(f64, String)> {
     let dashed = text.contains('-');
     let words: Vec<&str> = text.split(if dashed { '-' } else { ' ' }).filter(|word| !word.is_empty()).collect();
     let bare = |word: &str| word.strip_suffix(',').unwrap_or(word).to_owned();
@@ -74,17 +93,26 @@ fn parse_day_with_name(text: &str) -> Option<(f64, String)> {
     match words.as_slice() {
         [name, day, year] if !dashed && find_month(&bare(name)).is_some() => {
             let (number, pattern) = find_month(name)?;
-            let days = compute_day_serial(year, number, bare(day).parse().ok()?)?;
+            let days = compute_day_serial(read_year(year)?, number, bare(day).parse().ok()?)?;
             Some((days, format!("{pattern} d{} yyyy", comma(day))))
         }
         [day, name, year] => {
             let (number, pattern) = find_month(&bare(name))?;
-            let days = compute_day_serial(year, number, day.parse().ok()?)?;
+            let days = compute_day_serial(read_year(year)?, number, day.parse().ok()?)?;
             Some((days, if dashed { format!("d-{pattern}-yyyy") } else { format!("d {pattern}{} yyyy", comma(name)) }))
         }
         [name, year] if year.len() == 4 => {
             let (number, pattern) = find_month(&bare(name))?;
-            Some((compute_day_serial(year, number, 1)?, format!("{pattern}{} yyyy", comma(name))))
+            Some((compute_day_serial(read_year(year)?, number, 1)?, format!("{pattern}{} yyyy", comma(name))))
+        }
+        [name, day] if !dashed && is_digits(day) => {
+            let (number, pattern) = find_month(name)?;
+            Some((compute_day_serial(present_year?, number, day.parse().ok()?)?, format!("{pattern} d")))
+        }
+        [day, name] if is_digits(day) => {
+            let (number, pattern) = find_month(name)?;
+            let days = compute_day_serial(present_year?, number, day.parse().ok()?)?;
+            Some((days, if dashed { format!("d-{pattern}") } else { format!("d {pattern}") }))
         }
         _ => None,
     }
@@ -98,13 +126,17 @@ fn find_month(name: &str) -> Option<(i8, &'static str)> {
     Some((i8::try_from(at).ok()? + 1, if lower.len() > 3 { "mmmm" } else { "mmm" }))
 }
 
-fn compute_day_serial(year: &str, month: i8, day: i8) -> Option<f64> {
-    let year = match (year.len(), year.parse::<i16>().ok().filter(|_| is_digits(year))?) {
-        (4, year) => year,
-        (2, short) if short < 50 => 2000 + short,
-        (2, short) => 1900 + short,
-        _ => return None,
-    };
+/// Reads a year of four digits, or of two.
+fn read_year(year: &str) -> Option<i16> {
+    match (year.len(), year.parse::<i16>().ok().filter(|_| is_digits(year))?) {
+        (4, year) => Some(year),
+        (2, short) if short < 50 => Some(2000 + short),
+        (2, short) => Some(1900 + short),
+        _ => None,
+    }
+}
+
+fn compute_day_serial(year: i16, month: i8, day: i8) -> Option<f64> {
     let days = Date::new(year, month, day).ok()?.since(date(1899, 12, 30)).ok()?.get_days();
     (days >= 0).then_some(f64::from(days))
 }
@@ -162,7 +194,8 @@ mod tests {
     use super::*;
 
     fn parse_date(text: &str) -> Option<(f64, String, String)> {
-        parse_moment(text).map(|(value, format)| (value, format.pattern.clone(), format.show(value)))
+        parse_moment(text, DateSpelling::default())
+            .map(|(value, format)| (value, format.pattern.clone(), format.show(value)))
     }
 
     #[test]
@@ -196,6 +229,44 @@ mod tests {
     }
 
     #[test]
+    fn a_date_without_a_year_is_of_the_present_year() {
+        let spelling = DateSpelling { year: Some(2026), ..DateSpelling::default() };
+        for (text, value, pattern) in [
+            ("1-2", 46_024.0, "m-d"),
+            ("1/2", 46_024.0, "m/d"),
+            ("12/31", 46_387.0, "m/d"),
+            ("5-Jan", 46_027.0, "d-mmm"),
+            ("January 5", 46_027.0, "mmmm d"),
+            ("5 Jan", 46_027.0, "d mmm"),
+            ("Jan 5 18:00", 46_027.75, "mmm d h:mm"),
+        ] {
+            let (got, format) = parse_moment(text, spelling).unwrap();
+            assert_eq!((got, format.pattern.as_str(), format.show(got)), (value, pattern, text.to_owned()), "{text}");
+            assert_eq!(parse_moment(text, DateSpelling::default()), None, "{text}");
+        }
+        for text in ["13/1", "2/29", "1/100", "1-", "-1", "1.2", "Jan-5", "5 Jany", "100 Jan"] {
+            assert_eq!(parse_moment(text, spelling), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_day_may_come_first_and_dots_may_separate() {
+        let british = DateSpelling { year: Some(2026), is_day_first: true, has_dots: false };
+        let german = DateSpelling { has_dots: true, ..british };
+        for (text, spelling, value, pattern) in [
+            ("1/2/2020", british, 43_862.0, "d/m/yyyy"),
+            ("1/2", british, 46_054.0, "d/m"),
+            ("2020-02-01", british, 43_862.0, "yyyy-mm-dd"),
+            ("1.2.2020", german, 43_862.0, "d.m.yyyy"),
+            ("1.2", german, 46_054.0, "d.m"),
+        ] {
+            let (got, format) = parse_moment(text, spelling).unwrap();
+            assert_eq!((got, format.pattern.as_str()), (value, pattern), "{text}");
+        }
+        assert_eq!(parse_moment("1.2", british), None);
+    }
+
+    #[test]
     fn what_is_no_moment_is_none() {
         for text in [
             "2020-13-01",
@@ -209,7 +280,7 @@ mod tests {
             "10:",
             "mar-1-2016",
         ] {
-            assert_eq!(parse_moment(text), None, "{text}");
+            assert_eq!(parse_moment(text, DateSpelling::default()), None, "{text}");
         }
     }
 }

@@ -48,7 +48,8 @@ impl FormulaSettings {
     }
 }
 
-fn has_decimal_comma(locale: &str) -> bool {
+/// Returns whether `,` is the decimal sign of a locale.
+pub(crate) fn has_decimal_comma(locale: &str) -> bool {
     let locale = locale.replace('-', "_");
     let language = locale.split('_').next().unwrap_or_default().to_ascii_lowercase();
     let is_in = |list: &str, name: &str| list.split_ascii_whitespace().any(|known| known == name);

@@ -49,6 +49,9 @@ pub(crate) struct Cell {
     pub members: Option<Box<Map<String, Value>>>,
 }
 
+/// Members of `CellData` that belong to places in its text.
+const RUNS: [&str; 2] = ["textFormatRuns", "chipRuns"];
+
 impl Cell {
     /// Creates a cell with this value only.
     pub(crate) fn from_value(value: CellValue) -> Self {
@@ -87,6 +90,22 @@ impl Cell {
     #[cfg(test)]
     pub(crate) fn note(&self) -> Option<&str> {
         self.member("note")?.as_str()
+    }
+
+    /// Enters a value. That erases the runs of the old one: "When writing a new `user_entered_value`,
+    /// previous runs are erased" (the discovery document).
+    pub(crate) fn enter(&mut self, value: Option<CellValue>) {
+        self.value = value;
+        self.erase_runs();
+    }
+
+    /// Removes the runs of the text, which "are only valid on user entered strings".
+    pub(crate) fn erase_runs(&mut self) {
+        if self.members.is_some() {
+            for name in RUNS {
+                self.set_member(name, None);
+            }
+        }
     }
 
     /// Sets a member, or removes it with `None`.

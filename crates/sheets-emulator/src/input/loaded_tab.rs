@@ -4,6 +4,7 @@
 //! Out of scope: the spreadsheet that gets the tab (`emulator`).
 
 use crate::grid::cell::Cell;
+use crate::input::entry_settings::EntrySettings;
 use crate::input::value_matrix::enter_text;
 use crate::storage::transaction::SheetProperties;
 
@@ -30,7 +31,7 @@ impl LoadedTab {
         let mut rows = Vec::new();
         for record in reader.records() {
             let record = record.map_err(|error| LoadedTabError { why: error.to_string() })?;
-            let cells = record.iter().map(|text| enter_text(Cell::default(), text));
+            let cells = record.iter().map(|text| enter_text(Cell::default(), text, EntrySettings::default()));
             let line = record.position().map_or(0, csv::Position::line);
             let cells = cells.collect::<Result<Vec<_>, _>>();
             rows.push(cells.map_err(|error| LoadedTabError { why: format!("line {line}: {}", error.message) })?);

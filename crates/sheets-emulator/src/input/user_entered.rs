@@ -2,13 +2,14 @@
 //!
 //! In scope: `USER_ENTERED`, which parses texts as if typed, and `RAW`, which stores texts as sent.
 //! Out of scope: which cells are written (`methods`), rendering (`format`), dates and times
-//! (`format::typed_date`), locales other than `en_US`.
+//! (`format::typed_date`), what a locale changes (`entry_settings`).
 //!
 //! Source: `ValueInputOption` of the API; the conversions are recorded or reported.
 
 use crate::format::number_format::NumberFormat;
 use crate::format::typed_date::{is_digits, parse_moment};
 use crate::grid::cell::CellValue;
+use crate::input::entry_settings::EntrySettings;
 
 /// A value, and the format that typing it gives the cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,8 +35,13 @@ impl EnteredValue {
         Self { value: (!text.is_empty()).then(|| CellValue::Text(text.to_owned())), format: None }
     }
 
-    /// Converts a text as if it were typed into the cell.
+    /// Converts a text as if it were typed into a cell of an `en_US` spreadsheet.
     pub fn from_typed_text(text: &str) -> Self {
+        Self::from_text_typed_in(text, EntrySettings::default())
+    }
+
+    /// Converts a text as if it were typed into a cell of a spreadsheet with these settings.
+    pub(crate) fn from_text_typed_in(text: &str, settings: EntrySettings) -> Self {
         if let Some(literal) = text.strip_prefix('\'') {
             return Self::from_value(CellValue::Text(literal.to_owned()));
         }
@@ -49,10 +55,10 @@ impl EnteredValue {
         if trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false") {
             return Self::from_value(CellValue::Bool(trimmed.eq_ignore_ascii_case("true")));
         }
-        if let Some(entry) = parse_number(trimmed) {
+        if let Some(entry) = parse_number(trimmed, settings.has_decimal_comma) {
             return entry;
         }
-        if let Some((value, format)) = parse_moment(trimmed) {
+        if let Some((value, format)) = parse_moment(trimmed, settings.dates) {
             return Self { value: Some(CellValue::Number(value)), format: Some(format) };
         }
         // A sign in front of other text starts a formula, as in "+ 1 person".
@@ -63,8 +69,10 @@ impl EnteredValue {
     }
 }
 
-/// Parses `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `$-5`, `1e5`.
-fn parse_number(text: &str) -> Option<EnteredValue> {
+/// Parses `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `$-5`, `1e5`; with a decimal comma, `.` and `,`
+/// change places.
+fn parse_number(text: &str, has_decimal_comma: bool) -> Option<EnteredValue> {
+    let (point, group) = if has_decimal_comma { (',', '.') } else { ('.', ',') };
     let (minus, rest) = split_sign(text);
     let (money, rest) = split_currency(rest);
     let (minus_after_symbol, rest) = if money.is_some() && !minus { split_sign(rest) } else { (false, rest) };
@@ -74,12 +82,12 @@ fn parse_number(text: &str) -> Option<EnteredValue> {
     if exponent.is_some_and(|e| !is_digits(e.strip_prefix(['+', '-']).unwrap_or(e))) {
         return None;
     }
-    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
-    let grouped = whole.contains(',');
-    if grouped && !is_grouped(whole) || fraction.is_some_and(|f| !f.is_empty() && !is_digits(f)) {
+    let (whole, fraction) = mantissa.split_once(point).map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    let grouped = whole.contains(group);
+    if grouped && !is_grouped(whole, group) || fraction.is_some_and(|f| !f.is_empty() && !is_digits(f)) {
         return None;
     }
-    let digits = whole.replace(',', "");
+    let digits = whole.replace(group, "");
     if !(is_digits(&digits) || digits.is_empty() && fraction.is_some_and(is_digits)) {
         return None;
     }
@@ -110,8 +118,8 @@ fn split_currency(text: &str) -> (Option<&'static str>, &str) {
     found.map_or((None, text), |(symbol, rest)| (Some(symbol), rest.trim_start()))
 }
 
-fn is_grouped(text: &str) -> bool {
-    let mut groups = text.split(',');
+fn is_grouped(text: &str, group: char) -> bool {
+    let mut groups = text.split(group);
     groups.next().is_some_and(|first| is_digits(first) && first.len() <= 3)
         && groups.all(|g| is_digits(g) && g.len() == 3)
 }
@@ -119,6 +127,7 @@ fn is_grouped(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::typed_date::DateSpelling;
     use proptest::prelude::*;
 
     fn enter_text(text: &str) -> (Option<CellValue>, String) {
@@ -149,6 +158,23 @@ mod tests {
         }
         assert_eq!(EnteredValue::from_typed_text("True").value, Some(CellValue::Bool(true)));
         assert_eq!(EnteredValue::from_typed_text("").value, None);
+    }
+
+    #[test]
+    fn a_decimal_comma_changes_places_with_the_point() {
+        let dates = DateSpelling { year: Some(2026), is_day_first: true, has_dots: true };
+        let german = EntrySettings { has_decimal_comma: true, dates };
+        for (text, value, pattern) in [
+            ("1,5", 1.5, ""),
+            ("1.234,5", 1234.5, "#,##0.00"),
+            ("1.234", 1234.0, "#,##0"),
+            ("12,5%", 0.125, "0.00%"),
+            ("1.5", 46_143.0, "d.m"),
+        ] {
+            let entry = EnteredValue::from_text_typed_in(text, german);
+            let got = (entry.value, entry.format.map(|format| format.pattern).unwrap_or_default());
+            assert_eq!(got, (Some(CellValue::Number(value)), pattern.to_owned()), "{text}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::format::render::read_number_format;
 use crate::grid::a1::{CellSpan, print_column};
 use crate::grid::area::{Area, Dimension, GridRange};
 use crate::grid::cell::{Cell, CellValue, put};
+use crate::input::entry_settings::EntrySettings;
 use crate::input::user_entered::EnteredValue;
 use crate::schema::enums::{ValueInputOption, make_bad_value_error, read_dimension};
 use crate::storage::transaction::{SheetProperties, Transaction};
@@ -133,6 +134,7 @@ impl ValueMatrix {
         let mut written =
             WriteCounts { sheet: sheet.clone(), area, rows: BTreeSet::new(), columns: BTreeSet::new(), cells: 0 };
         let merges = read_merges(transaction, sheet)?;
+        let settings = EntrySettings::read(transaction)?;
         let covered = |row, column| {
             merges.iter().any(|area| area.contains(row, column) && (area.rows.start, area.cols.start) != (row, column))
         };
@@ -146,7 +148,7 @@ impl ValueMatrix {
             {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
                 let before = cells.get_mut(at).map(std::mem::take).unwrap_or_default();
-                put(&mut cells, at, datum.write_into_cell(before, input)?);
+                put(&mut cells, at, datum.write_into_cell(before, input, settings)?);
                 written.columns.insert(column);
                 written.cells += 1;
             }
@@ -159,7 +161,12 @@ impl ValueMatrix {
 
 impl InputValue {
     /// Returns the cell with this value.
-    fn write_into_cell(&self, mut cell: Cell, input: ValueInputOption) -> Result<Cell, ApiError> {
+    fn write_into_cell(
+        &self,
+        mut cell: Cell,
+        input: ValueInputOption,
+        settings: EntrySettings,
+    ) -> Result<Cell, ApiError> {
         let entry = match self {
             Self::Keep => return Ok(cell),
             Self::Typed(typed) => EnteredValue { value: typed.value.clone(), format: None },
@@ -172,11 +179,11 @@ impl InputValue {
                 if input == ValueInputOption::Raw || is_text() {
                     EnteredValue::from_raw_text(text)
                 } else {
-                    EnteredValue::from_typed_text(text)
+                    EnteredValue::from_text_typed_in(text, settings)
                 }
             }
         };
-        cell.value = entry.value;
+        cell.enter(entry.value);
         if let Some(new) = entry.format {
             let mut format = cell.format().and_then(Value::as_object).cloned().unwrap_or_default();
             format.insert("numberFormat".to_owned(), json!({"type": new.kind, "pattern": new.pattern}));
@@ -187,15 +194,15 @@ impl InputValue {
 }
 
 /// Returns the merged areas of a sheet.
-fn read_merges(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
+pub(crate) fn read_merges(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
     let objects = transaction.objects(Some(sheet.id), "merge")?;
     let bodies = objects.iter().filter_map(|(_, body)| body.get("range"));
     Ok(bodies.map(|range| GridRange::from_json(range).resolve(sheet.row_count, sheet.column_count)).collect())
 }
 
 /// Returns the cell with this text, as if typed.
-pub(crate) fn enter_text(cell: Cell, text: &str) -> Result<Cell, ApiError> {
-    InputValue::Text(text.to_owned()).write_into_cell(cell, ValueInputOption::Typed)
+pub(crate) fn enter_text(cell: Cell, text: &str, settings: EntrySettings) -> Result<Cell, ApiError> {
+    InputValue::Text(text.to_owned()).write_into_cell(cell, ValueInputOption::Typed, settings)
 }
 
 fn read_datum(value: &Value, row: usize, column: usize) -> Result<InputValue, ApiError> {

@@ -7,6 +7,7 @@
 use serde_json::{Map, Value};
 
 use crate::auth::protection::WriteOpener;
+use crate::batch::context::check_column_limit;
 use crate::error::ApiError;
 use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::SheetEdit;
@@ -88,6 +89,7 @@ fn make_room(
     }
     sheet.row_count = sheet.row_count.max(area.rows.end);
     sheet.column_count = sheet.column_count.max(area.cols.end);
+    check_column_limit(std::slice::from_ref(&sheet))?;
     let others: u64 = sheets.iter().filter(|other| other.id != sheet.id).map(count_cells).sum();
     if count_cells(&sheet) > before && others.saturating_add(count_cells(&sheet)) > WORKBOOK_LIMIT {
         return Err(ApiError::invalid_argument(
@@ -153,6 +155,20 @@ mod tests {
             sent("Sheet1!A1", "Sheet1!A2").unwrap_err(),
             "Request range[Sheet1!A1] does not match value's range[Sheet1!A2]"
         );
+    }
+
+    #[test]
+    fn an_append_grows_no_sheet_beyond_its_last_column() {
+        let store = store();
+        let tx = store.write("s").unwrap();
+        let wide = SheetProperties { row_count: 2, column_count: 18_278, ..SheetProperties::new(0, "Sheet1", 0) };
+        tx.put_sheet(&wide).unwrap();
+        tx.commit().unwrap();
+        let (words, body) = (json!({"valueInputOption": "RAW"}), json!({"values": [[1, 2]]}));
+        let send = |range: &str| append(&store, "s", range, words.as_object().unwrap(), body.as_object().unwrap());
+        assert!(send("ZZY1").is_ok());
+        let message = send("ZZZ2").unwrap_err().message;
+        assert!(message.ends_with("above the limit of 18278 columns."), "{message}");
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn empty_range(transaction: &Transaction<'_>, place: &SheetRange) -> Result<(), 
         for (row, mut cells) in transaction.rows(sheet, start..end)? {
             let mut changed = false;
             for cell in cells.iter_mut().take(columns.end).skip(columns.start).filter(|cell| cell.has_data()) {
-                cell.value = None;
+                cell.enter(None);
                 changed = true;
             }
             if changed {

@@ -203,9 +203,13 @@ impl UpdateTotals {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::grid::cell::Cell;
     use crate::storage::store::SpreadsheetStore;
     use crate::storage::transaction::SpreadsheetProperties;
+    use crate::time::SimulatedTimeSource;
 
     fn store() -> SpreadsheetStore {
         let store = SpreadsheetStore::in_memory().unwrap();
@@ -228,6 +232,42 @@ mod tests {
         let got = put(&store, "A1", "RAW", &json!([["a", "b", "c"], ["d", "e", "f"]])).unwrap();
         assert_eq!(got["updatedCells"], 3);
         assert_eq!(got["updatedData"]["values"], json!([["a", "", "c"], ["", "", "f"]]));
+    }
+
+    #[test]
+    fn texts_are_read_as_in_the_locale_and_the_present_year() {
+        let clock = Arc::new(SimulatedTimeSource::starting_at(1_780_000_000_000)); // 2026-05-28
+        let store = SpreadsheetStore::in_memory().unwrap().with_time_source(clock);
+        for (id, locale) in [("s", "en_US"), ("de", "de_DE"), ("gb", "en_GB")] {
+            let properties = SpreadsheetProperties { locale: locale.to_owned(), ..SpreadsheetProperties::default() };
+            store.create(id, &properties, &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
+        }
+        let enter = |id: &str, text: &str| {
+            let words = json!({"valueInputOption": "USER_ENTERED"});
+            let body = json!({ "values": [[text]] });
+            update(&store, id, "A1", words.as_object().unwrap(), body.as_object().unwrap()).unwrap();
+            store.read(id).unwrap().row(0, 0).unwrap().remove(0)
+        };
+        let cell = enter("s", "1-2");
+        assert_eq!(cell.value, Cell::number(46_024.0).value);
+        assert_eq!(cell.format().unwrap()["numberFormat"], json!({"type": "DATE", "pattern": "m-d"}));
+        assert_eq!(enter("de", "1,5").value, Cell::number(1.5).value);
+        assert_eq!(enter("s", "1,5").value, Cell::text("1,5").value);
+        assert_eq!(enter("gb", "1/2/2020").value, Cell::number(43_862.0).value);
+        assert_eq!(enter("s", "1/2/2020").value, Cell::number(43_832.0).value);
+    }
+
+    #[test]
+    fn a_written_value_erases_the_runs_of_the_old_one() {
+        let store = store();
+        let tx = store.write("s").unwrap();
+        let mut rich = Cell::text("abcd");
+        rich.set_member("textFormatRuns", Some(json!([{"startIndex": 1, "format": {"bold": true}}])));
+        tx.put_row(0, 0, vec![rich.clone(), rich.clone(), rich.clone()]).unwrap();
+        tx.commit().unwrap();
+        put(&store, "A1", "RAW", &json!([["x", null]])).unwrap();
+        crate::methods::values_clear::clear(&store, "s", "C1").unwrap();
+        assert_eq!(store.read("s").unwrap().row(0, 0).unwrap(), [Cell::text("x"), rich]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::format::render::{RenderOptions, ValueRenderOption};
 use crate::grid::area::Dimension;
 use crate::schema::message_types::{FieldKind, find_member, to_json_name};
-use crate::schema::proto_json::{NOT_AN_OBJECT_MESSAGE, explain_unknown_name, to_snake_case};
+use crate::schema::proto_json::{NOT_AN_OBJECT_MESSAGE, explain_unknown_name, normalise, to_snake_case};
 
 /// Text parameters of a request, in its query or in its body.
 pub(crate) trait TextParams {
@@ -141,9 +141,30 @@ pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<S
             let known = to_json_name(&name);
             let value = wrap_single(message, &known, value);
             check_kind(message, &known, &value, path)?;
+            let value = check_filters(message, &known, value)?;
             Ok((known, value))
         })
         .collect()
+}
+
+/// Checks the data filters of a body, which are small, like the messages of a batch. Values stay
+/// as they are.
+fn check_filters(message: &str, name: &str, value: Value) -> Result<Value, ApiError> {
+    let kind = find_member(message, name).map(|known| known.kind);
+    let Value::Array(items) = value else { return Ok(value) };
+    let checked = items.into_iter().enumerate().map(|(n, mut item)| match kind {
+        Some(FieldKind::Message("DataFilter")) => {
+            normalise(item, "DataFilter", &format!("{}[{n}]", to_snake_case(name)))
+        }
+        Some(FieldKind::Message("DataFilterValueRange")) => {
+            if let Some(filter) = item.get_mut("dataFilter").filter(|filter| filter.is_object()) {
+                *filter = normalise(filter.take(), "DataFilter", &format!("{name}[{n}].data_filter"))?;
+            }
+            Ok(item)
+        }
+        _ => Ok(item),
+    });
+    checked.collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 
 /// Rejects unknown members.
@@ -199,6 +220,29 @@ mod tests {
         assert_eq!(got["error"]["message"], message);
         let violation = json!([{"field": "data.values", "description": message}]);
         assert_eq!(got["error"]["details"][0]["fieldViolations"], violation);
+    }
+
+    #[test]
+    fn a_data_filter_of_a_body_is_checked_to_its_depth() {
+        let message = |body: &str, kind| read_body(body.as_bytes(), kind, "").expect_err("refused").message;
+        let both = r#"{"dataFilters": [{"a1Range": "A1", "gridRange": {}}]}"#;
+        for kind in [
+            "SearchDeveloperMetadataRequest",
+            "GetSpreadsheetByDataFilterRequest",
+            "BatchGetValuesByDataFilterRequest",
+            "BatchClearValuesByDataFilterRequest",
+        ] {
+            assert_eq!(
+                message(both, kind),
+                "Invalid value at 'data_filters[0]' (oneof), oneof field 'filter' is already set. Cannot set 'gridRange'"
+            );
+        }
+        let lookup = r#"{"data": [{"dataFilter": {"developerMetadataLookup": {"locationType": "FOO"}}}]}"#;
+        assert_eq!(
+            message(lookup, "BatchUpdateValuesByDataFilterRequest"),
+            "Invalid value at 'data[0].data_filter.developer_metadata_lookup.location_type' \
+             (type.googleapis.com/google.apps.sheets.v4.DeveloperMetadataLocationType), \"FOO\""
+        );
     }
 
     #[test]

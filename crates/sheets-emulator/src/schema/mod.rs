@@ -6,6 +6,7 @@
 //! | Is this JSON valid for a message? | `proto_json` |
 //! | Which words has a query parameter, and how is a wrong shape refused? | `enums` |
 //! | Which words has an enum of a body? | `enum_words` |
+//! | Which members of a message exclude each other? | `oneofs` |
 //! | What does a `fields` parameter keep of a response? | `response_mask` |
 //! | Which methods and requests does the emulator support? | `support` |
 //!
@@ -14,6 +15,7 @@
 pub(crate) mod enum_words;
 pub(crate) mod enums;
 pub(crate) mod message_types;
+pub(crate) mod oneofs;
 pub(crate) mod proto_json;
 pub(crate) mod response_mask;
 pub(crate) mod support;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::error::ApiError;
 use crate::schema::enum_words::find_enum_words;
 use crate::schema::message_types::{FieldKind, FieldType, find_member, to_json_name};
+use crate::schema::oneofs::{explain_second_choice, has_single_choice};
 
 /// Parses a message of this type at `path` in the body. Fails like Google: 400, with one violation
 /// per field.
@@ -50,7 +51,7 @@ pub(crate) fn is_storable(value: &Value, kind: FieldKind, is_list: bool) -> bool
                     is_known_word(message, name, value) && is_storable(value, known.kind, known.is_list)
                 }),
             };
-            !is_list && members.iter().all(member_fits)
+            !is_list && has_single_choice(message, members) && members.iter().all(member_fits)
         }
         (Value::String(_), FieldKind::Text | FieldKind::Choice)
         | (Value::Bool(_), FieldKind::Bool)
@@ -63,12 +64,7 @@ pub(crate) fn is_storable(value: &Value, kind: FieldKind, is_list: bool) -> bool
 /// Returns whether the value of this member is one of its words, if it has words.
 fn is_known_word(message: &str, name: &str, value: &Value) -> bool {
     let Value::String(word) = value else { return true };
-    let parent = match message {
-        "NumberFormat" => "number_format.",
-        "BooleanCondition" => "condition.",
-        _ => "",
-    };
-    find_enum_words(&format!("{parent}{}", to_snake_case(name))).is_none_or(|(_, words)| words.contains(&word.as_str()))
+    find_enum_words(message, name).is_none_or(|(_, words)| words.contains(&word.as_str()))
 }
 
 /// Start of Google's message for a body that is not JSON.
@@ -133,18 +129,26 @@ impl JsonReader {
                 self.violations.push((path.to_owned(), explain_unknown_name(&name, path)));
                 continue;
             };
-            if !value.is_null() {
-                let inner =
-                    if path.is_empty() { to_snake_case(&json) } else { format!("{path}.{}", to_snake_case(&json)) };
-                let value = match (value, find_criteria_message(message).filter(|_| json == "criteria")) {
-                    (Value::Object(columns), Some(kind)) => columns
-                        .into_iter()
-                        .map(|(column, value)| (column, self.check_message(value, kind, &inner)))
-                        .collect(),
-                    (value, _) => self.check_member(value, known, &inner, path, &name),
-                };
-                clean.insert(json, value);
+            if value.is_null() {
+                continue;
             }
+            if let Some(detail) = explain_second_choice(message, &clean, &json, path) {
+                self.violations.push((path.to_owned(), detail));
+                continue;
+            }
+            let inner = if path.is_empty() { to_snake_case(&json) } else { format!("{path}.{}", to_snake_case(&json)) };
+            let value = match (value, find_criteria_message(message).filter(|_| json == "criteria")) {
+                (Value::Object(columns), Some(kind)) => columns
+                    .into_iter()
+                    .map(|(column, value)| (column, self.check_message(value, kind, &inner)))
+                    .collect(),
+                (value, _) if !is_known_word(message, &json, &value) => {
+                    let kind = find_enum_words(message, &json).map_or("", |(kind, _)| kind);
+                    self.record_wrong(&inner, &format!("type.googleapis.com/google.apps.sheets.v4.{kind}"), &value)
+                }
+                (value, _) => self.check_member(value, known, &inner, path, &name),
+            };
+            clean.insert(json, value);
         }
         Value::Object(clean)
     }
@@ -173,11 +177,6 @@ impl JsonReader {
     }
 
     fn check_one(&mut self, value: Value, kind: FieldKind, path: &str) -> Value {
-        if let (FieldKind::Choice, Value::String(word), Some((name, words))) = (kind, &value, find_enum_words(path))
-            && !words.contains(&word.as_str())
-        {
-            return self.record_wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{name}"), &value);
-        }
         if let (FieldKind::Text, Some(paths)) =
             (kind, value.get("paths").filter(|_| path.ends_with(".fields")).and_then(join_mask_paths))
         {

@@ -100,7 +100,7 @@ impl FillRule {
             let source = at % line.len();
             let mut cell = line[source].clone();
             if let Some(series) = &series {
-                cell.value = Some(series.continue_value(at));
+                cell.enter(Some(series.continue_value(at)));
             }
             let distance = i64::try_from(line.len() + at - source).unwrap_or(i64::MAX);
             let distance = if self.is_backward { -distance } else { distance };

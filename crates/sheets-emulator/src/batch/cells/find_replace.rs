@@ -112,13 +112,13 @@ fn replace_in_cell(cell: &mut Cell, request: &FindReplace, pattern: Option<&Rege
     counts.occurrences += times;
     if formula {
         counts.formulas += 1;
-        cell.value = Some(CellValue::Formula { source: new, result: None });
+        cell.enter(Some(CellValue::Formula { source: new, result: None }));
     } else {
         counts.values += 1;
-        cell.value = match new.parse::<f64>() {
+        cell.enter(match new.parse::<f64>() {
             Ok(number) if number.is_finite() => Some(CellValue::Number(number)),
             _ => Some(CellValue::Text(new)).filter(|value| *value != CellValue::Text(String::new())),
-        };
+        });
     }
 }
 

@@ -112,7 +112,7 @@ pub(crate) fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Va
             let Some(CellValue::Text(text)) = &cell.value else { continue };
             let trimmed = text.split_whitespace().collect::<Vec<_>>().join(" ");
             if trimmed != *text {
-                cell.value = (!trimmed.is_empty()).then_some(CellValue::Text(trimmed));
+                cell.enter((!trimmed.is_empty()).then_some(CellValue::Text(trimmed)));
                 count += 1;
             }
         }

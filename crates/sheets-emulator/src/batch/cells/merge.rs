@@ -3,6 +3,8 @@
 //! In scope: merges that are stored and returned.
 //! Out of scope: how merges move with rows and columns (`batch::shift_cells`).
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ use crate::batch::shift_cells::read_body_range;
 use crate::batch::write_cells::clear_area;
 use crate::error::ApiError;
 use crate::grid::area::{Area, GridRange};
+use crate::input::value_matrix::read_merges;
 use crate::storage::transaction::SheetProperties;
 
 /// `MergeCellsRequest` and `UnmergeCellsRequest`.
@@ -43,6 +46,7 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
         MergeType::Columns => area.cols.clone().map(|col| Area::new(area.rows.clone(), col..col + 1)).collect(),
         MergeType::Rows => area.rows.clone().map(|row| Area::new(row..row + 1, area.cols.clone())).collect(),
     };
+    check_frozen_edges(&sheet, &parts)?;
     let next = batch.tx.objects(Some(sheet.id), "merge")?.last().map_or(0, |(id, _)| id + 1);
     for (id, part) in (next..).zip(parts) {
         let rest = CellMask::read("userEnteredValue")?;
@@ -53,6 +57,34 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
         batch.tx.put_object(Some(sheet.id), "merge", id, &body)?;
     }
     Ok(json!({}))
+}
+
+/// Refuses a merge with frozen and other rows or columns.
+fn check_frozen_edges(sheet: &SheetProperties, parts: &[Area]) -> Result<(), ApiError> {
+    if parts.iter().any(|part| crosses(&part.cols, sheet.frozen_columns)) {
+        return refuse("You can't merge frozen and non-frozen columns.");
+    }
+    if parts.iter().any(|part| crosses(&part.rows, sheet.frozen_rows)) {
+        return refuse("You can't merge frozen and non-frozen rows.");
+    }
+    Ok(())
+}
+
+/// Refuses a frozen edge through a merge (reported by users of the service).
+pub(crate) fn check_merges_at_edges(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<(), ApiError> {
+    let merges = read_merges(batch.tx, sheet)?;
+    if merges.iter().any(|merge| crosses(&merge.cols, sheet.frozen_columns)) {
+        return refuse("Sorry, you can't freeze columns which contain only part of a merged cell.");
+    }
+    if merges.iter().any(|merge| crosses(&merge.rows, sheet.frozen_rows)) {
+        return refuse("Sorry, you can't freeze rows which contain only part of a merged cell.");
+    }
+    Ok(())
+}
+
+/// Returns whether the edge of this many frozen rows or columns lies inside a span.
+fn crosses(span: &Range<u32>, frozen: u32) -> bool {
+    span.start < frozen && frozen < span.end
 }
 
 /// Removes the merges of a range.

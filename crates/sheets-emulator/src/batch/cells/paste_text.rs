@@ -15,6 +15,7 @@ use crate::batch::write_cells::write_block;
 use crate::error::ApiError;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
+use crate::input::entry_settings::EntrySettings;
 use crate::input::value_matrix::enter_text;
 use crate::storage::transaction::SheetProperties;
 
@@ -142,10 +143,11 @@ fn enter_texts(
         batch.tx.put_sheet(&sheet)?;
         batch.check_size()?;
     }
+    let settings = EntrySettings::read(batch.tx)?;
     let mut cells = read_block(batch, &sheet, &area)?;
     for (row, line) in cells.iter_mut().zip(lines) {
         for (cell, text) in row.iter_mut().zip(line) {
-            *cell = enter_text(std::mem::take(cell), text)?;
+            *cell = enter_text(std::mem::take(cell), text, settings)?;
         }
     }
     write_block(batch, &sheet, area.rows.start, area.cols.start, cells, &CellMask::ALL)?;

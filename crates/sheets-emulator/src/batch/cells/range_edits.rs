@@ -21,6 +21,7 @@ use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::Cell;
 use crate::grid::value::Scalar;
+use crate::input::value_matrix::read_merges;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::Workbook;
 
@@ -80,6 +81,9 @@ pub(crate) fn sort_rows(
     area: Area,
     sort_specs: &[SortSpec],
 ) -> Result<(), ApiError> {
+    if read_merges(batch.tx, sheet)?.iter().any(|merge| merge.height() > 1 && !merge.intersect(&area).is_empty()) {
+        return refuse("You can't sort a range containing vertical merges.");
+    }
     let used = find_row_after_last(batch, sheet)?.min(area.rows.end);
     let area = Area::new(area.rows.start..used.max(area.rows.start), area.cols);
     let columns: Vec<usize> = sort_specs

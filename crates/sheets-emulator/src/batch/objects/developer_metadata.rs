@@ -48,7 +48,9 @@ struct MetadataFilter {
 impl MetadataFilter {
     fn require_lookup(self) -> Result<MetadataLookup, ApiError> {
         let missing = || ApiError::invalid_argument("A developerMetadataLookup must be specified in the data filter.");
-        self.developer_metadata_lookup.ok_or_else(missing)
+        let lookup = self.developer_metadata_lookup.ok_or_else(missing)?;
+        lookup.check()?;
+        Ok(lookup)
     }
 }
 

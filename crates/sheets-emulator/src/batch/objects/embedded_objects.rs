@@ -173,6 +173,7 @@ fn add(batch: &Batch<'_, '_>, object_kind: &ObjectKind, reply: &str, mut request
         id => id,
     };
     let sheet = find_sheet(batch, object_kind, &body)?;
+    check_banding(batch, object_kind, id, &body)?;
     body.insert(object_kind.id.to_owned(), id.into());
     let body = store_object(batch, object_kind, sheet, body)?;
     Ok(json!({ reply: { object_kind.member: render_stored_object(object_kind.kind, &body) } }))
@@ -185,6 +186,7 @@ fn update(batch: &Batch<'_, '_>, object_kind: &ObjectKind, request: &Message) ->
     let mut body = merge_masked(request, object_kind.message, &old, new)?;
     body.insert(object_kind.id.to_owned(), id.into());
     let target = find_sheet(batch, object_kind, &body)?;
+    check_banding(batch, object_kind, id, &body)?;
     batch.tx.remove_object(Some(sheet), object_kind.kind, id)?;
     store_object(batch, object_kind, target, body)?;
     Ok(json!({}))
@@ -229,6 +231,33 @@ fn find_sheet(batch: &Batch<'_, '_>, object_kind: &ObjectKind, body: &Message) -
     Ok(batch.grid(i32::try_from(id).unwrap_or(-1))?.id)
 }
 
+/// Refuses a banded range without colours, or over another one.
+fn check_banding(batch: &Batch<'_, '_>, object_kind: &ObjectKind, id: i64, body: &Message) -> Result<(), ApiError> {
+    if object_kind.kind != BANDING.kind {
+        return Ok(());
+    }
+    let is_set = |name: &str| body.get(name).is_some_and(Value::is_object);
+    if !is_set("rowProperties") && !is_set("columnProperties") {
+        return refuse("bandedRange must have rowProperties or columnProperties.");
+    }
+    let (sheet, area) = batch.area(&read_range(body))?;
+    for (other_id, other) in batch.tx.objects(Some(sheet.id), BANDING.kind)? {
+        let other = GridRange::from_json(&other["range"]).resolve(sheet.row_count, sheet.column_count);
+        if other_id != id && !other.intersect(&area).is_empty() {
+            return refuse(
+                "You cannot add alternating background colors to a range that already has alternating background \
+                 colors.",
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Returns the range of an object that `find_sheet` accepted.
+fn read_range(body: &Message) -> GridRangeMessage {
+    body.get("range").and_then(|range| serde_json::from_value(range.clone()).ok()).unwrap_or_default()
+}
+
 fn store_object(
     batch: &Batch<'_, '_>,
     object_kind: &ObjectKind,
@@ -236,9 +265,7 @@ fn store_object(
     mut body: Message,
 ) -> Result<Value, ApiError> {
     if object_kind.covers_cells {
-        let sent: Option<GridRangeMessage> =
-            body.get("range").and_then(|range| serde_json::from_value(range.clone()).ok());
-        let (grid, area) = batch.area(&sent.unwrap_or_default())?;
+        let (grid, area) = batch.area(&read_range(&body))?;
         body.insert("range".to_owned(), GridRange::from_area(grid.id, &area).to_json());
     }
     let id = read_object_id(object_kind, &body);

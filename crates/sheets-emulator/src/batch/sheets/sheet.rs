@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::batch::cells::merge::check_merges_at_edges;
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::is_empty_value;
@@ -62,6 +63,7 @@ pub(crate) fn add(batch: &Batch<'_, '_>, request: &AddSheet) -> Result<Value, Ap
 
 /// Returns the sheet that `SheetProperties` describe, with the defaults of `addSheet`.
 fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<SheetProperties, ApiError> {
+    check_sheet_type(properties)?;
     let sheets = batch.tx.sheets()?;
     let id = match properties.get("sheetId").and_then(Value::as_i64) {
         Some(id) => claim_id(batch, i32::try_from(id).unwrap_or(-1))?,
@@ -95,6 +97,14 @@ fn insert(batch: &Batch<'_, '_>, sheet: SheetProperties) -> Result<SheetProperti
     batch.tx.put_sheet(&sheet)?;
     batch.check_size()?;
     Ok(sheet)
+}
+
+/// Refuses a type of sheet that a request can't make: charts have their own request.
+fn check_sheet_type(properties: &Map<String, Value>) -> Result<(), ApiError> {
+    match properties.get("sheetType").and_then(Value::as_str) {
+        None | Some("" | "GRID" | "SHEET_TYPE_UNSPECIFIED") => Ok(()),
+        Some(kind) => refuse(format!("A sheet of the type {kind} can't be added or set; sheetType must be GRID.")),
+    }
 }
 
 fn claim_id(batch: &Batch<'_, '_>, id: i32) -> Result<i32, ApiError> {
@@ -234,6 +244,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
         }
         ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
     };
+    check_sheet_type(&merged)?;
     let title = merged.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut new = SheetProperties {
         title,
@@ -250,6 +261,9 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
     copy_properties(&mut new, &merged)?;
     check_title(batch, &new.title, Some(&old))?;
     check_grid(&new)?;
+    if (new.frozen_rows, new.frozen_columns) != (old.frozen_rows, old.frozen_columns) {
+        check_merges_at_edges(batch, &new)?;
+    }
     if new.is_hidden && !batch.tx.sheets()?.iter().any(|sheet| sheet.id != new.id && !sheet.is_hidden) {
         return refuse("You can't hide all the sheets in a document.");
     }

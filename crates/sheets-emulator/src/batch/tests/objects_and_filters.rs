@@ -104,3 +104,59 @@ fn a_basic_filter_sorts_below_the_header_and_hides_rows() {
     send(&store, json!([{"clearBasicFilter": {}}])).unwrap();
     assert_eq!(hidden(&store), [0_usize; 0]);
 }
+
+#[test]
+fn a_banding_has_colours_and_lies_on_no_other() {
+    let store = store();
+    let colours = json!({"firstBandColor": {"red": 1}});
+    let band = |id: u32, start: u32, end: u32| json!({"bandedRangeId": id, "range": {"startRowIndex": start, "endRowIndex": end}, "columnProperties": colours});
+    let add = |banding: Value| json!([{"addBanding": {"bandedRange": banding}}]);
+    send(&store, add(band(1, 0, 4))).unwrap();
+    send(&store, add(band(2, 4, 8))).unwrap();
+    let over = "You cannot add alternating background colors to a range that already has alternating background \
+                colors.";
+    assert_eq!(refusal(&store, add(band(3, 3, 9))), format!("Invalid requests[0].addBanding: {over}"));
+    let update = |banding: Value, fields: &str| json!([{"updateBanding": {"bandedRange": banding, "fields": fields}}]);
+    assert_eq!(refusal(&store, update(band(2, 3, 8), "range")), format!("Invalid requests[0].updateBanding: {over}"));
+    send(&store, update(band(2, 5, 9), "range")).unwrap();
+    let bare = json!({"bandedRangeId": 2, "range": {"startRowIndex": 20, "endRowIndex": 22}});
+    assert!(refusal(&store, add(bare.clone())).ends_with("already exists."));
+    assert!(
+        refusal(&store, update(bare, "columnProperties")).ends_with("must have rowProperties or columnProperties.")
+    );
+    let bare = json!({"range": {"startRowIndex": 20, "endRowIndex": 22}});
+    assert!(refusal(&store, add(bare)).ends_with("must have rowProperties or columnProperties."));
+}
+
+#[test]
+fn a_range_with_a_vertical_merge_is_not_sorted() {
+    let merge = |start: u32, end: u32| {
+        let range = json!({"startRowIndex": start, "endRowIndex": end, "startColumnIndex": 0, "endColumnIndex": 2});
+        json!([{"mergeCells": {"range": range, "mergeType": "MERGE_ALL"}}])
+    };
+    let sort = json!([{"sortRange": {"range": {"startRowIndex": 1}, "sortSpecs": [{"dimensionIndex": 0}]}}]);
+    let filter = json!({"range": {"startRowIndex": 0}, "sortSpecs": [{"dimensionIndex": 0}]});
+    let filter = json!([{"setBasicFilter": { "filter": filter }}]);
+    let store = make_filled_store();
+    send(&store, merge(1, 2)).unwrap();
+    send(&store, sort.clone()).unwrap();
+    send(&store, merge(2, 4)).unwrap();
+    let words = "You can't sort a range containing vertical merges.";
+    assert_eq!(refusal(&store, sort), format!("Invalid requests[0].sortRange: {words}"));
+    assert_eq!(refusal(&store, filter), format!("Invalid requests[0].setBasicFilter: {words}"));
+}
+
+#[test]
+fn an_unknown_word_of_a_chart_or_a_pivot_is_refused() {
+    let store = store();
+    let chart = json!({"spec": {"pieChart": {"legendPosition": "NOWHERE"}}});
+    assert_eq!(
+        refusal(&store, json!([{"addChart": { "chart": chart }}])),
+        "Invalid value at 'requests[0].add_chart.chart.spec.pie_chart.legend_position' \
+         (type.googleapis.com/google.apps.sheets.v4.PieChartLegendPosition), \"NOWHERE\""
+    );
+    let pivot = json!({"pivotTable": {"values": [{"summarizeFunction": "SUMS"}]}});
+    let write = json!([{"updateCells": {"start": {}, "fields": "pivotTable", "rows": [{"values": [pivot]}]}}]);
+    let got = refusal(&store, write);
+    assert!(got.contains("PivotStandardValueFunction), \"SUMS\""), "{got}");
+}

@@ -342,3 +342,51 @@ fn a_malformed_request_is_reported_before_one_that_misfits() {
     );
     assert_eq!(send(&store, json!([{"deleteSheet": {"sheetId": 5}}, {"addTable": {}}])).unwrap_err().code, 422);
 }
+
+#[test]
+fn a_sheet_has_no_more_columns_than_letters_name() {
+    let store = store();
+    let grid = |columns: u32| json!({"gridProperties": {"rowCount": 1, "columnCount": columns}});
+    let add = |columns: u32| json!({"addSheet": {"properties": grid(columns)}});
+    let mut wide = grid(18_278);
+    wide["sheetId"] = 7.into();
+    send(&store, json!([{"addSheet": {"properties": wide}}])).unwrap();
+    let set = json!({"updateSheetProperties": {"properties": grid(18_279), "fields": "gridProperties"}});
+    let more = json!({"appendDimension": {"sheetId": 7, "dimension": "COLUMNS", "length": 1}});
+    let one = json!({"sheetId": 7, "dimension": "COLUMNS", "startIndex": 3, "endIndex": 4});
+    let insert = json!({"insertDimension": {"range": one}});
+    for request in [add(18_279), set, more, insert] {
+        let words = "This action would increase the number of columns in the sheet above the limit of 18278 columns.";
+        let got = refusal(&store, json!([request]));
+        assert!(got.ends_with(words), "{got}");
+    }
+}
+
+#[test]
+fn a_format_that_cannot_be_is_refused() {
+    let store = store();
+    let repeat = |format: Value, fields: &str| {
+        json!([{"repeatCell": {"range": {"sheetId": 0, "endRowIndex": 1}, "cell": {"userEnteredFormat": format},
+            "fields": fields}}])
+    };
+    let pattern = json!({"numberFormat": {"pattern": "0.00"}});
+    let got = refusal(&store, repeat(pattern.clone(), "userEnteredFormat"));
+    assert_eq!(got, "Invalid requests[0].repeatCell: userEnteredFormat.numberFormat.type must be set.");
+    send(&store, repeat(pattern, "userEnteredFormat.numberFormat.pattern")).unwrap();
+    let turned = |angle: i32| repeat(json!({"textRotation": {"angle": angle}}), "userEnteredFormat.textRotation");
+    send(&store, turned(-90)).unwrap();
+    assert!(refusal(&store, turned(91)).ends_with("textRotation.angle[91] must be between -90 and 90."));
+}
+
+#[test]
+fn a_sheet_is_a_grid_or_refused() {
+    let store = store();
+    let add = |kind: &str| json!([{"addSheet": {"properties": {"sheetType": kind}}}]);
+    assert_eq!(
+        refusal(&store, add("FOO")),
+        "Invalid value at 'requests[0].add_sheet.properties.sheet_type' \
+         (type.googleapis.com/google.apps.sheets.v4.SheetType), \"FOO\""
+    );
+    assert!(refusal(&store, add("OBJECT")).ends_with("sheetType must be GRID."));
+    send(&store, add("GRID")).unwrap();
+}

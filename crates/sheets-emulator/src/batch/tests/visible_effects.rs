@@ -184,3 +184,49 @@ fn a_mark_is_taken_once_moves_with_its_row_and_is_found() {
     let reply = send(&store, json!([{"deleteDeveloperMetadata": {"dataFilter": by_key}}])).unwrap();
     assert_eq!(reply, json!([{"deleteDeveloperMetadata": {}}]));
 }
+
+#[test]
+fn a_strategy_without_a_location_deletes_no_marks() {
+    let store = store();
+    let mark = json!({"metadataKey": "k", "visibility": "DOCUMENT", "location": {"spreadsheet": true}});
+    send(&store, json!([{"createDeveloperMetadata": {"developerMetadata": mark}}])).unwrap();
+    let filter = json!({"developerMetadataLookup": {"locationMatchingStrategy": "INTERSECTING_LOCATION"}});
+    let update =
+        json!({"dataFilters": [filter], "developerMetadata": {"metadataValue": "v"}, "fields": "metadataValue"});
+    for request in
+        [json!({"deleteDeveloperMetadata": {"dataFilter": filter}}), json!({"updateDeveloperMetadata": update})]
+    {
+        let got = refusal(&store, json!([request]));
+        assert!(got.contains("locationMatchingStrategy was specified, but metadataLocation was not"), "{got}");
+    }
+    assert_eq!(store.read("s").unwrap().objects(None, "metadata").unwrap().len(), 1);
+}
+
+#[test]
+fn a_merge_lies_on_one_side_of_the_frozen_edge() {
+    let store = store();
+    let frozen = json!({"gridProperties": {"frozenRowCount": 2, "frozenColumnCount": 1}});
+    let fields = "gridProperties.frozenRowCount,gridProperties.frozenColumnCount";
+    send(&store, json!([{"updateSheetProperties": {"properties": frozen, "fields": fields}}])).unwrap();
+    let merge = |rows: (u32, u32), columns: (u32, u32), kind: &str| {
+        let range = json!({"startRowIndex": rows.0, "endRowIndex": rows.1, "startColumnIndex": columns.0,
+            "endColumnIndex": columns.1});
+        json!([{"mergeCells": {"range": range, "mergeType": kind}}])
+    };
+    let columns = "Invalid requests[0].mergeCells: You can't merge frozen and non-frozen columns.";
+    assert_eq!(refusal(&store, merge((0, 1), (0, 2), "MERGE_ALL")), columns);
+    assert_eq!(refusal(&store, merge((0, 4), (0, 2), "MERGE_ROWS")), columns);
+    let rows = "Invalid requests[0].mergeCells: You can't merge frozen and non-frozen rows.";
+    assert_eq!(refusal(&store, merge((1, 4), (1, 3), "MERGE_ALL")), rows);
+    assert_eq!(refusal(&store, merge((1, 4), (0, 2), "MERGE_COLUMNS")), rows);
+    send(&store, merge((2, 4), (0, 2), "MERGE_COLUMNS")).unwrap();
+    send(&store, merge((0, 2), (1, 3), "MERGE_ALL")).unwrap();
+    let freeze = |rows: u32, columns: u32| {
+        let frozen = json!({"gridProperties": {"frozenRowCount": rows, "frozenColumnCount": columns}});
+        json!([{"updateSheetProperties": {"properties": frozen, "fields": fields}}])
+    };
+    let part = "which contain only part of a merged cell.";
+    assert!(refusal(&store, freeze(2, 2)).ends_with(&format!("you can't freeze columns {part}")));
+    assert!(refusal(&store, freeze(1, 1)).ends_with(&format!("you can't freeze rows {part}")));
+    send(&store, freeze(0, 3)).unwrap();
+}

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::format::typed_date::parse_moment;
+use crate::format::typed_date::{DateSpelling, parse_moment};
 use crate::formula::args::{Args, read_boolean};
 use crate::formula::matrix::Matrix;
 use crate::grid::value::{EvalResult, Scalar, check_finite, compare};
@@ -164,7 +164,7 @@ pub(crate) fn parse_bound(text: &str) -> Scalar {
         Ok(value) if value.is_finite() => return Scalar::Number(value / number.1),
         _ => {}
     }
-    if let Some((serial, _)) = parse_moment(trimmed) {
+    if let Some((serial, _)) = parse_moment(trimmed, DateSpelling::default()) {
         return Scalar::Number(serial);
     }
     let text = Scalar::Text(text.to_owned());

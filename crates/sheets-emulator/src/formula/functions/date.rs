@@ -6,7 +6,7 @@
 
 use jiff::civil::{Date, date};
 
-use crate::format::typed_date::parse_moment;
+use crate::format::typed_date::{DateSpelling, parse_moment};
 use crate::formula::args::Args;
 use crate::grid::value::{EvalResult, Scalar, check_finite, to_number};
 
@@ -50,7 +50,7 @@ pub(crate) fn read_serial(args: &Args<'_>, at: usize) -> EvalResult<f64> {
     match args.raw(at)? {
         Scalar::Text(text) => match to_number(&Scalar::Text(text.clone())) {
             Ok(value) => Ok(value),
-            Err(error) => parse_moment(text.trim()).map(|(serial, _)| serial).ok_or(error),
+            Err(error) => parse_moment(text.trim(), DateSpelling::default()).map(|(serial, _)| serial).ok_or(error),
         },
         other => to_number(other),
     }
@@ -60,7 +60,9 @@ pub(crate) fn read_serial(args: &Args<'_>, at: usize) -> EvalResult<f64> {
 fn read_typed_serial(args: &Args<'_>) -> EvalResult<f64> {
     match args.raw(0)? {
         Scalar::Number(serial) => Ok(*serial),
-        Scalar::Text(text) => parse_moment(text.trim()).map(|(serial, _)| serial).ok_or("#VALUE!"),
+        Scalar::Text(text) => {
+            parse_moment(text.trim(), DateSpelling::default()).map(|(serial, _)| serial).ok_or("#VALUE!")
+        }
         Scalar::Error(error) => Err(error),
         _ => Err("#VALUE!"),
     }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::input::entry_settings::EntrySettings;
+use crate::input::value_matrix::enter_text;
 use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
@@ -13,7 +15,7 @@ fn evaluate_lines(lines: &[&[&str]]) -> Vec<String> {
         tx.put_row(
             0,
             row,
-            line.iter().map(|text| crate::input::value_matrix::enter_text(Cell::default(), text).unwrap()).collect(),
+            line.iter().map(|text| enter_text(Cell::default(), text, EntrySettings::default()).unwrap()).collect(),
         )
         .unwrap();
     }
