@@ -17,7 +17,6 @@ use crate::config::settings::Settings;
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 #[cfg(feature = "emulator")]
 use crate::machine::MachineError;
-use crate::private_files;
 #[cfg(feature = "emulator")]
 use crate::private_files::find_parent_folder;
 use crate::retry::RetryPolicy;
