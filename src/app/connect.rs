@@ -18,7 +18,8 @@ use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 #[cfg(feature = "emulator")]
 use crate::machine::MachineError;
 #[cfg(feature = "emulator")]
-use crate::private_files::find_parent_folder;
+#[cfg(feature = "emulator")]
+use crate::private_files;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 #[cfg(feature = "emulator")]
@@ -143,7 +144,7 @@ pub fn connect_without_writing(
 #[cfg(feature = "emulator")]
 pub fn check_new_file(file: &Path) -> Result<(), AppError> {
     let refused = Emulator::check_new_file(file).err().map(|error| error.to_string());
-    let folder = find_parent_folder(file);
+    let folder = private_files::find_parent_folder(file);
     let refused = refused.or_else(|| {
         let error = private_files::check_writable(folder).err()?;
         Some(format!("failed to open {}: {error}; check the path and its permissions", file.display()))
