@@ -5,7 +5,7 @@
 //! (`telemetry::metrics`).
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use crate::private_files;
@@ -15,8 +15,8 @@ use crate::private_files::find_parent_folder;
 const FIRST_LINE: &str = "# metrics of sheetkeep job ";
 /// Bytes that are read of an existing textfile, for its first line.
 const FIRST_BYTES: u64 = 512;
-/// Bytes that are read of an existing file of records, for its first line.
-const FIRST_RECORD_BYTES: u64 = 16 << 10;
+/// Bytes that are read at either end of an existing file of records.
+const RECORD_BYTES: u64 = 16 << 10;
 
 /// Appends a record as a line, by one write to a file that is open for appending. So records of
 /// processes that share the file are not mixed. The file is created for its owner only. A file of
@@ -36,20 +36,34 @@ pub fn explain_records_refusal(path: &Path) -> Option<String> {
     explain_folder_refusal(path).or_else(|| explain_foreign_records(path))
 }
 
-/// Returns why a file is not one of records: the first line is not an object with the time `at`.
+/// Returns why a file is not one of records: neither its first line nor one of its last two is an
+/// object with the time `at`. A full disk may have cut the last one, and a rotation the first one.
 fn explain_foreign_records(path: &Path) -> Option<String> {
     let is_filled = |about: std::fs::Metadata| about.is_file() && about.len() > 0;
     if !path.symlink_metadata().is_ok_and(is_filled) {
         return None;
     }
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(FIRST_RECORD_BYTES).read_to_end(&mut start));
+    let (start, end) = read_ends(path).ok()?;
     let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let is_record = serde_json::from_slice::<serde_json::Value>(first).is_ok_and(|record| record.get("at").is_some());
-    // A full disk may have cut the first record.
-    let is_cut = first.len() == start.len() && first.starts_with(b"{\"at\"");
-    (read.is_ok() && !is_record && !is_cut)
-        .then(|| "it exists and has no metrics of a run in its first line, and is left as it is".to_owned())
+    let last = end.split(|byte| *byte == b'\n').rev().filter(|line| !line.is_empty()).take(2);
+    let is_whole = serde_json::from_slice::<serde_json::Value>(first).is_ok() || start.len() as u64 == RECORD_BYTES;
+    let is_cut = first.len() == start.len() && first.starts_with(b"{\"") && !is_whole;
+    let has_records = std::iter::once(first).chain(last).any(is_record);
+    (!has_records && !is_cut).then(|| "it exists and has no metrics of a run, and is left as it is".to_owned())
+}
+
+fn is_record(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(line).is_ok_and(|record| record.get("at").is_some())
+}
+
+/// Returns the bytes at the start and at the end of a file.
+fn read_ends(path: &Path) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let (mut file, mut start, mut end) = (File::open(path)?, Vec::new(), Vec::new());
+    let length = file.metadata()?.len();
+    Read::by_ref(&mut file).take(RECORD_BYTES).read_to_end(&mut start)?;
+    file.seek(SeekFrom::Start(length.saturating_sub(RECORD_BYTES)))?;
+    file.take(RECORD_BYTES).read_to_end(&mut end)?;
+    Ok((start, end))
 }
 
 fn ends_within_line(path: &Path) -> io::Result<bool> {
@@ -126,7 +140,9 @@ mod tests {
             assert!(explain_records_refusal(&path).is_some(), "{text}");
             assert_eq!(std::fs::read_to_string(&path).expect("text"), text);
         }
-        for text in ["", "{\"at\":\"2026", "{\"schema_version\":1,\"at\":1}\n"] {
+        for text in
+            ["", "{\"at\":\"2026", "{\"v\":1,\"at\":1}\n", "s\":1}\n{\"at\":1}\n", "s\":1}\n{\"at\":1}\n{\"at\":"]
+        {
             std::fs::write(&path, text).expect("written");
             append_record(&path, "{\"at\":1}").expect(text);
         }

@@ -137,7 +137,7 @@ pub struct RunArgs {
     /// Read FILE instead of the job file's source; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Accept a changed key, mode or spreadsheet, a renamed tab, a lost earlier spreadsheet
+    /// Accept a changed key, mode or spreadsheet, a renamed tab, a lost predecessor
     #[arg(long, alias = "adopt")]
     pub accept_changes: bool,
     /// Take over an unexpired lease; nothing checks that its holder is dead
