@@ -29,7 +29,8 @@ pub fn find_program(program: &str, folder: &Path) -> Result<PathBuf, String> {
         found => found,
     };
     let found = found.map_err(|_| explain_unusable_program(program, folder))?;
-    match explain_damaged_script(&folder.join(&found), program) {
+    // What is found by a path begins with the folder already.
+    match explain_damaged_script(&found, program).or_else(|| explain_damaged_script(&folder.join(&found), program)) {
         Some(why) => Err(format!("{program} {why}")),
         None => Ok(found),
     }

@@ -18,7 +18,6 @@ use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 #[cfg(feature = "emulator")]
 use crate::machine::MachineError;
 #[cfg(feature = "emulator")]
-#[cfg(feature = "emulator")]
 use crate::private_files;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;

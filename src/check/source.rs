@@ -16,7 +16,7 @@ use crate::ledger::rows::row_builder::build_row;
 use crate::ledger::values::columns::Columns;
 use crate::port::source::Source;
 use crate::port::step::KeyFinder;
-use crate::runner::header_row::{find_unknown_columns, read_header};
+use crate::runner::header_row::{find_unknown_columns, is_about_key_column, read_header};
 use crate::runner::queue::first_records::{CommonCause, FirstRecords};
 use crate::runner::run_config::RunError;
 use crate::source::bytes::input::Input;
@@ -57,10 +57,20 @@ pub fn report_unfit_records(cause: CommonCause, has_done_keys: Option<bool>) -> 
 }
 
 /// Returns the line about columns that the source does not have. `tab_columns`: those of the data tab;
-/// `None` if they are unknown.
-pub fn unknown_column_line(unknown: Vec<(String, RunError)>, tab_columns: Option<&[String]>) -> Option<CheckItem> {
-    let is_known = |name: &String| tab_columns.is_some_and(|columns| columns.contains(name));
-    let (_, error) = unknown.into_iter().find(|(name, _)| !is_known(name))?;
+/// `None` if they are unknown. `has_done_keys`: the job has found the column of its keys.
+pub fn unknown_column_line(
+    unknown: Vec<(String, RunError)>,
+    tab_columns: Option<&[String]>,
+    has_done_keys: bool,
+) -> Option<CheckItem> {
+    let is_fine = |(name, error): &(String, RunError)| {
+        if is_about_key_column(error) {
+            has_done_keys
+        } else {
+            tab_columns.is_some_and(|columns| columns.contains(name))
+        }
+    };
+    let (_, error) = unknown.into_iter().find(|one| !is_fine(one))?;
     if tab_columns.is_some() {
         return Some(CheckItem::new_problem(Subject::Source, StartBlocker::Run(error)));
     }

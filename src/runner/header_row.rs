@@ -51,15 +51,28 @@ pub async fn read_header(source: &mut dyn Source, key_finder: &dyn KeyFinder) ->
 }
 
 /// Checks that the source has each field for which the job names a column, or the tab has that column
-/// already. For jobs without steps, whose rows are the records; nothing is known without a header row.
+/// already. `has_key_column` is true once the job has found the column of its keys. For jobs without steps, whose rows are the records; nothing is known without a header row.
 pub async fn check_columns(
     source: &mut dyn Source,
     columns: &Columns,
     tab_columns: &[String],
     key_column: Option<&str>,
+    has_key_column: bool,
 ) -> Result<(), RunError> {
     let unknown = find_unknown_columns(source, columns, key_column).await;
-    unknown.into_iter().find(|(name, _)| !tab_columns.contains(name)).map_or(Ok(()), |(_, error)| Err(error))
+    let is_fine = |(name, error): &(String, RunError)| {
+        if is_about_key_column(error) { has_key_column } else { tab_columns.contains(name) }
+    };
+    unknown.into_iter().find(|one| !is_fine(one)).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// What names the key's column in a job file.
+const KEY_SETTING: &str = "[sheet] key";
+
+/// True if the error is about the column of the keys. A tab that has it does not help: the records
+/// have to fill it. A job that has found its key's column before keeps that one.
+pub fn is_about_key_column(error: &RunError) -> bool {
+    matches!(error, RunError::NoField { what, .. } if *what == KEY_SETTING)
 }
 
 /// Returns the columns that the job names and its source has no field for. The error of each is that
@@ -75,8 +88,7 @@ pub async fn find_unknown_columns(
     let typed = columns.types.iter().map(|(name, _)| ("[sheet] columns", name));
     let ordered = columns.order.iter().map(|name| ("[sheet] order", name));
     let unknown = typed.chain(ordered).map(|(what, name)| (what, name.as_str())).filter(|(_, name)| !is_known(name));
-    // The records have to fill it.
-    let key = key_column.map(|name| ("[sheet] key", name));
+    let key = key_column.map(|name| (KEY_SETTING, name));
     let unknown = unknown.chain(key.filter(|(_, name)| *name != ADDED_KEY_COLUMN && !fields.contains(name)));
     let error = |what, name: &str| RunError::NoField {
         what,

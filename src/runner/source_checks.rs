@@ -54,8 +54,8 @@ async fn check_fields(
     let key_column = output.key_column.as_ref().map(KeyColumn::name);
     // The header of a tab that is not there yet begins with the columns of the job file.
     let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
-    check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
     let state = opened.chain.state();
+    check_columns(source.as_mut(), &config.columns, tab_columns, key_column, state.key_column.is_some()).await?;
     let is_from_source = |name: &&String| !state.deleted_columns.contains(name) && *name != ADDED_KEY_COLUMN;
     let mut own: Vec<String> = state.columns.iter().filter(is_from_source).cloned().collect();
     for message in remove_gone_fields(source.as_mut(), &mut own).await {

@@ -199,7 +199,8 @@ fn parse(name: &str, bytes: Vec<u8>, choice: &SheetChoice) -> Result<SheetConten
     let (mut cells, mut text_bytes) = (0_usize, 0_u64);
     while let Some(cell) = reader.next_cell_with_formula_metadata().map_err(damaged)? {
         let (row, column) = cell.pos;
-        let content = match convert_content(&cell.value) {
+        let inexact = explain_inexact_number(&cell.value, cell.formula.is_some()).map(CellContent::Error);
+        let content = match inexact.or_else(|| convert_content(&cell.value)) {
             // The empty text is a value, so that a formula may have it.
             None if cell.formula.is_some() && matches!(cell.value, DataRef::Empty) => CellContent::Uncalculated,
             None => continue,
@@ -285,11 +286,6 @@ fn convert_content(cell: &DataRef<'_>) -> Option<CellContent> {
         DataRef::SharedString(text) => Value::String((*text).to_owned()),
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => Value::String(text.clone()),
         DataRef::Int(number) => Value::from(*number),
-        DataRef::Float(number) if is_inexact(*number) => {
-            return Some(CellContent::Error(format!(
-                "#### ({number} has more digits than a number of a workbook keeps; store it as a text)"
-            )));
-        }
         DataRef::Float(number) => convert_number(*number),
         DataRef::Bool(is_true) => Value::Bool(*is_true),
         DataRef::DateTime(moment) => match format_moment(moment) {
@@ -310,16 +306,22 @@ fn convert_content(cell: &DataRef<'_>) -> Option<CellContent> {
 
 /// Whole numbers below this are exact in a double.
 const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
-/// Digits of a number that Excel keeps.
+/// Digits that Excel keeps of a number that is typed.
 const EXCEL_DIGITS: usize = 15;
 
-/// True for a number that is not the one in the file. It has more digits than a double, as an
-/// identifier of another program, or is beyond the range of doubles.
-fn is_inexact(number: f64) -> bool {
-    let digits =
-        |number: f64| format!("{number:e}").bytes().take_while(|c| *c != b'e').filter(u8::is_ascii_digit).count();
-    let is_long = number.fract() == 0.0 && number.abs() >= MAX_EXACT_INTEGER && digits(number) > EXCEL_DIGITS;
-    is_long || !number.is_finite()
+/// Returns why a number is not the one in the file. It is beyond the range of doubles, or a whole
+/// number with more digits than a double has, as another program writes identifiers. What a formula
+/// computed is a double already.
+fn explain_inexact_number(cell: &DataRef<'_>, is_computed: bool) -> Option<String> {
+    let DataRef::Float(number) = cell else { return None };
+    if !number.is_finite() {
+        return Some("#### (the number is beyond the range of numbers)".to_owned());
+    }
+    let digits = format!("{number:e}").bytes().take_while(|c| *c != b'e').filter(u8::is_ascii_digit).count();
+    let is_long = number.fract() == 0.0 && number.abs() >= MAX_EXACT_INTEGER && digits > EXCEL_DIGITS;
+    (is_long && !is_computed).then(|| {
+        format!("#### (about {number}: a whole number from 2^53 on is not exact in a workbook; store it as a text)")
+    })
 }
 
 /// Returns a double as JSON, a whole number without a fraction.

@@ -255,6 +255,10 @@ fn a_program_of_a_channel_runs_in_the_job_files_folder() {
     project.write("jobs/send.sh", "#!/bin/sh\ncat > got.json\necho \"$SHEETKEEP_CREDENTIALS_JSON\" > secret\n");
     project.run(&["alert", "test", "jobs/quakes.toml"]).exits(78).stdout_has("chmod +x ./send.sh");
     fs::set_permissions(project.path("jobs/send.sh"), fs::Permissions::from_mode(0o700)).expect("its mode");
+    let script = project.read("jobs/send.sh");
+    project.write("jobs/send.sh", &script.replace("/bin/sh", "/no/such/shell"));
+    project.run(&["check", "jobs/quakes.toml"]).exits(0).stdout_has("./send.sh names /no/such/shell");
+    project.write("jobs/send.sh", &script);
     project.run(&["check", "jobs/quakes.toml"]).exits(0).stdout_has("well-formed: command");
     let credentials = [("SHEETKEEP_CREDENTIALS_JSON", SECRET)];
     let with_credentials = ["alert", "test", "jobs/quakes.toml", "--embedded", "jobs/quakes.sheet"];

@@ -36,8 +36,8 @@ pub fn explain_records_refusal(path: &Path) -> Option<String> {
     explain_folder_refusal(path).or_else(|| explain_foreign_records(path))
 }
 
-/// Returns why a file is not one of records: neither its first line nor one of its last two is an
-/// object with the time `at`. A full disk may have cut the last one, and a rotation the first one.
+/// Returns why a file is not one of records. A record is an object with the time `at`. The first
+/// line has to be one, or one of the last two: a full disk or a rotation may cut the others.
 fn explain_foreign_records(path: &Path) -> Option<String> {
     let is_filled = |about: std::fs::Metadata| about.is_file() && about.len() > 0;
     if !path.symlink_metadata().is_ok_and(is_filled) {
@@ -46,8 +46,7 @@ fn explain_foreign_records(path: &Path) -> Option<String> {
     let (start, end) = read_ends(path).ok()?;
     let first = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let last = end.split(|byte| *byte == b'\n').rev().filter(|line| !line.is_empty()).take(2);
-    let is_whole = serde_json::from_slice::<serde_json::Value>(first).is_ok() || start.len() as u64 == RECORD_BYTES;
-    let is_cut = first.len() == start.len() && first.starts_with(b"{\"") && !is_whole;
+    let is_cut = first.starts_with(b"{\"at\"");
     let has_records = std::iter::once(first).chain(last).any(is_record);
     (!has_records && !is_cut).then(|| "it exists and has no metrics of a run, and is left as it is".to_owned())
 }
@@ -145,6 +144,7 @@ mod tests {
         {
             std::fs::write(&path, text).expect("written");
             append_record(&path, "{\"at\":1}").expect(text);
+            append_record(&path, "{\"at\":2}").expect(text);
         }
     }
 

@@ -130,7 +130,7 @@ fn compare_settings(old: &Settings, new: &Settings) -> Vec<String> {
     });
     let moved = (old.tab != new.tab).then(|| {
         format!(
-            "the tab changes from {} to {}: a run refuses that, unless the tab itself has been renamed",
+            "the tab changes from {} to {}: once keys are done, a run refuses that, unless the tab itself has been renamed",
             old.tab, new.tab
         )
     });

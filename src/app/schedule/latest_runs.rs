@@ -33,7 +33,7 @@ pub const BACKFILL_TRIGGER: &str = "backfill";
 /// Returns the run that the state names, if its lease is not released. A lease beyond any possible
 /// length counts as expired.
 pub fn find_unfinished_run(state: &State, now: Timestamp) -> Option<(String, UnfinishedRun)> {
-    let run = state.run.as_ref().filter(|run| !is_maintenance(run))?;
+    let run = state.run.as_ref().filter(|run| !MAINTENANCE.contains(&run.trigger.kind.as_str()))?;
     let lease_until = match state.lease.status(|_| false, now) {
         LeaseStatus::Free => return None,
         LeaseStatus::Held { until, .. } => until,
@@ -94,7 +94,7 @@ impl LatestRuns {
             Some(Value::String(text)) => Cell::text(&**text),
             _ => Cell::Empty,
         });
-        if let Some(run) = run.filter(|run| !is_maintenance(run) && !run.status.is_without_run()) {
+        if let Some(run) = run.filter(|run| !is_without_source(run) && !run.status.is_without_run()) {
             self.add(at, run);
         }
     }
@@ -149,7 +149,8 @@ impl LatestRuns {
     }
 }
 
-fn is_maintenance(run: &Run) -> bool {
+/// True if a run leaves the source unread.
+fn is_without_source(run: &Run) -> bool {
     let kind = run.trigger.kind.as_str();
     kind == FAILURES_TRIGGER || MAINTENANCE.contains(&kind)
 }

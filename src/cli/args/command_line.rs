@@ -218,7 +218,7 @@ pub struct ExplainArgs {
 pub fn parse(argv: impl IntoIterator<Item = OsString>, has_colour: bool) -> Result<Args, CommandLineText> {
     let argv: Vec<OsString> = argv.into_iter().collect();
     Args::try_parse_from(&argv).map(Args::with_dates).map_err(|mut error| {
-        remove_false_tip(&mut error);
+        remove_false_tip(&mut error, &argv);
         if let Some(text) = hint_at_file(&error, &argv) {
             return CommandLineText { text: redact(&text).into_owned(), exit: Exit::Usage };
         }

@@ -64,9 +64,12 @@ pub(super) fn find_usage_hint(error: &clap::Error, argv: &[OsString], program: c
     }
 }
 
-/// Removes clap's tip to write `--` before an unknown flag: no argument of this program begins with
-/// a dash.
-pub(super) fn remove_false_tip(error: &mut clap::Error) {
+/// Removes clap's tip to write `--` before an unknown flag, unless the command takes keys: no other
+/// argument begins with a dash.
+pub(super) fn remove_false_tip(error: &mut clap::Error, argv: &[OsString]) {
+    if takes_keys(&collect_words(argv)) {
+        return;
+    }
     let Some(ContextValue::StyledStrs(tips)) = error.get(ContextKind::Suggested) else { return };
     let left: Vec<_> = tips.iter().filter(|tip| !tip.to_string().contains("as a value, use")).cloned().collect();
     error.remove(ContextKind::Suggested);
@@ -75,10 +78,18 @@ pub(super) fn remove_false_tip(error: &mut clap::Error) {
     }
 }
 
+fn takes_keys(words: &[&str]) -> bool {
+    matches!(words, ["explain", ..] | ["failures", "retry" | "skip", ..])
+}
+
 /// Returns how to name a file that begins with a dash.
 fn hint_at_dash(error: &clap::Error, words: &[&str]) -> Option<String> {
     let flag = find_context(error, ContextKind::InvalidArg)?;
-    let file = words.iter().find(|word| word.starts_with(flag) && word.contains('.') && !word.contains('='))?;
+    let is_file = |word: &&&str| {
+        let ending = Path::new(word).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        ["toml", "csv", "tsv", "json", "jsonl", "xlsx"].contains(&ending.to_ascii_lowercase().as_str())
+    };
+    let file = words.iter().filter(|word| word.starts_with(flag) && !word.starts_with("--")).find(is_file)?;
     Some(format!("a file of this name is ./{file}"))
 }
 

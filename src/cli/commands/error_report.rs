@@ -213,18 +213,8 @@ fn advise_on_contents(error: &AppError, settings: &Settings) -> Option<String> {
             Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
         }
         AppError::Run(
-            RunError::DefinitionChanged { .. } | RunError::ModeChanged { .. } | RunError::TabChanged { .. },
-        ) if find_same_named_job(settings).is_some() => find_same_named_job(settings).map(|other| {
-            format!(
-                "{other} beside it has the same job name, {}: give this job a name of its own. It would take the other \
-                 job's keys and rows",
-                settings.job
-            )
-        }),
-        AppError::Run(RunError::TabChanged { title, named, .. }) => Some(format!(
-            "write tab = {title:?}, or rename that tab to {named} on the spreadsheet and run once with --accept-changes; for \
-             a second tab, write a second job with a name of its own"
-        )),
+            error @ (RunError::DefinitionChanged { .. } | RunError::ModeChanged { .. } | RunError::TabChanged { .. }),
+        ) => advise_on_changed_definition(error, settings),
         AppError::NoTab { wanted, there } => {
             let meant = find_closest_word(wanted, there.iter().map(String::as_str))?;
             Some(format!("did you mean {meant:?}?"))
@@ -242,6 +232,22 @@ fn advise_on_contents(error: &AppError, settings: &Settings) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Returns help for a job file that is another one than that of the last run.
+fn advise_on_changed_definition(error: &RunError, settings: &Settings) -> Option<String> {
+    if let Some(other) = find_same_named_job(settings) {
+        return Some(format!(
+            "{other} beside it has the same job name, {}: give this job a name of its own. It would take the other job's \
+             keys and rows",
+            settings.job
+        ));
+    }
+    let RunError::TabChanged { title, named, .. } = error else { return None };
+    Some(format!(
+        "write tab = {title:?}, or rename that tab to {named} on the spreadsheet and run once with --accept-changes; for a \
+         second tab, write a second job with a name of its own"
+    ))
 }
 
 fn find_help(error: &AppError) -> Option<&'static str> {

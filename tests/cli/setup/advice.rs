@@ -139,6 +139,10 @@ fn a_key_column_that_no_record_fills_stops_the_run() {
     }
     project.replace_in("orders.toml", "\"nope\"", "\"id\"");
     project.run(&["run", "orders.toml"]).exits(0).stdout_has("1 row added");
+    // The job keeps the column that it has found.
+    project.replace_in("orders.toml", "key = \"id\"\n", "key = \"nope\"\n");
+    project.run(&["check", "orders.toml"]).exits(0);
+    project.run(&["run", "orders.toml"]).exits(0).stdout_has("skipped 1");
 }
 
 #[test]
@@ -157,6 +161,7 @@ fn a_flag_of_another_command_is_shown_with_its_command() {
         ended.exits(2).stderr_has(help);
         assert!(!ended.stderr.contains("as a value"), "{}", ended.stderr);
     }
+    project.run(&["explain", "orders.toml", "-1.5"]).exits(2).stderr_has("use '-- -1'");
 }
 
 #[test]

@@ -49,18 +49,19 @@ fn check_traps(facts: &ShellFacts<'_>, findings: &mut Findings<'_>) {
     for trap in traps.iter().filter(|trap| trap.words.contains(&"ERR")) {
         let action = trap.words.get(1).map(|action| action.trim_matches(['"', '\'']).trim_end_matches([';', ' ']));
         if action
-            .is_some_and(|action| action.split([';', '&', '|']).next_back().is_some_and(|last| last.trim() == "exit 0"))
+            .is_some_and(|action| action.split([';', '\n']).next_back().is_some_and(|last| last.trim() == "exit 0"))
         {
             findings.add("SK402", High, trap.byte, "after an error the script ends with 0");
         }
     }
     let is_for_term = |word: &&str| ["TERM", "SIGTERM", "15", "EXIT", "0"].contains(word);
-    if traps.iter().any(|trap| trap.words.iter().skip(2).any(is_for_term)) {
+    let is_handler = |trap: &&&ShellCommand<'_>| trap.words.get(1).is_some_and(|action| *action != "-");
+    if traps.iter().filter(is_handler).any(|trap| trap.words.iter().skip(2).any(is_for_term)) {
         return;
     }
     for found in &facts.endless_loops {
         let has = |words: &[&str]| words.iter().any(|word| found.text.contains(word));
-        if has(&["sleep"]) && !has(&["break", "exit", "return"]) {
+        if has(&["sleep"]) && !has(&["break", "exit", "return", "sleep infinity", "sleep inf"]) {
             findings.add("SK605", High, found.byte, "SIGTERM ends this loop in the middle of its work");
         }
     }

@@ -68,7 +68,7 @@ impl SpreadsheetStore {
         }
         let database_file = DatabaseFile::open(path).map_err(|cause| StorageError::open(path, &cause))?;
         recover_copy(&database_file)?;
-        check_length(database_file.path(), database_file.log())?;
+        check_length(&database_file)?;
         let first = connect(database_file.path())?;
         prepare(&first, database_file.path())?;
         let checkpointer = Checkpointer::new(database_file)?;

@@ -44,7 +44,7 @@ pub async fn execute(context: CommandContext<'_>, args: &CheckArgs) -> Result<Ex
     };
     let found = Box::pin(check_service(args, &settings, &clock, &rng, &mut lines)).await;
     let unfit = unfit.map(|cause| report_unfit_records(cause, found.has_done_keys));
-    let unknown = unknown_column_line(unknown_columns, found.tab_columns.as_deref());
+    let unknown = unknown_column_line(unknown_columns, found.tab_columns.as_deref(), found.has_done_keys == Some(true));
     lines.splice(source_end..source_end, unknown.into_iter().chain(unfit));
     let probed = match found.to_probe {
         Some(Sheet { sheets, id, .. }) => {

@@ -3,13 +3,13 @@
 //! `SQLite` fills a last page that is cut off with zeros: a value would change in silence. It takes a
 //! file of one byte for a new one. The header's format: <https://sqlite.org/fileformat.html>.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::io;
 
 use rusqlite::{Error, ErrorCode, ffi};
 
 use crate::storage::error::StorageError;
+use crate::storage::file::database_file::DatabaseFile;
+use crate::storage::file::wal_copy::read_at;
 
 /// Bytes of the header.
 const HEADER_BYTES: usize = 100;
@@ -28,38 +28,36 @@ enum LengthVerdict {
 
 /// Refuses a file that is shorter than its header says. It may be longer: a copy of the log may
 /// follow (`wal_copy`). A file with a write-ahead log is not judged: `SQLite` completes it from there.
-pub(crate) fn check_length(path: &Path, log: &Path) -> Result<(), StorageError> {
-    let judge = || if has_content(log) { LengthVerdict::Whole } else { judge_length(path) };
+/// It reads through the descriptor that is held: closing another would drop this process's locks.
+pub(crate) fn check_length(database_file: &DatabaseFile) -> Result<(), StorageError> {
+    let judge = || match database_file.log_length() {
+        Ok(0) => judge_length(database_file),
+        _ => LengthVerdict::Whole,
+    };
     // Another process may write the log between two looks, so a bad length has to be seen twice.
-    match (judge(), judge()) {
-        (LengthVerdict::Whole, _) | (_, LengthVerdict::Whole) => Ok(()),
-        (_, LengthVerdict::OtherFormat) => Err(StorageError::OtherFormat { path: path.to_owned() }),
-        (_, LengthVerdict::CutOff) => {
+    let verdict = if judge() == LengthVerdict::Whole { LengthVerdict::Whole } else { judge() };
+    match verdict {
+        LengthVerdict::Whole => Ok(()),
+        LengthVerdict::OtherFormat => Err(StorageError::OtherFormat { path: database_file.path().to_owned() }),
+        LengthVerdict::CutOff => {
             let code = ffi::Error { code: ErrorCode::DatabaseCorrupt, extended_code: ffi::SQLITE_CORRUPT };
             Err(StorageError::DamagedFile(Error::SqliteFailure(code, Some("its end is cut off".to_owned()))))
         }
     }
 }
 
-fn has_content(path: &Path) -> bool {
-    path.metadata().is_ok_and(|about| about.len() > 0)
-}
-
 /// Judges the file alone; one that can't be read is left to `SQLite`.
-fn judge_length(path: &Path) -> LengthVerdict {
-    let Ok((length, header)) = read_header(path) else { return LengthVerdict::Whole };
-    if length == 0 {
-        return LengthVerdict::Whole;
-    }
+fn judge_length(database_file: &DatabaseFile) -> LengthVerdict {
+    let Ok((header, length)) = read_header(database_file) else { return LengthVerdict::Whole };
+    let Some(header) = header.filter(|header| header.starts_with(MAGIC)) else {
+        return if length == 0 { LengthVerdict::Whole } else { LengthVerdict::OtherFormat };
+    };
     let number = |at: usize, bytes: usize| {
         header.get(at..at + bytes).unwrap_or_default().iter().fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte))
     };
-    if header.len() < HEADER_BYTES || !header.starts_with(MAGIC) {
-        return LengthVerdict::OtherFormat;
-    }
     let page = match number(16, 2) {
         1 => 65_536,
-        bytes => bytes.max(1),
+        bytes => bytes,
     };
     // The number of pages counts only if the version that wrote it is the present one.
     let is_count_valid = number(24, 4) == number(92, 4);
@@ -67,15 +65,18 @@ fn judge_length(path: &Path) -> LengthVerdict {
     if is_short { LengthVerdict::CutOff } else { LengthVerdict::Whole }
 }
 
-fn read_header(path: &Path) -> io::Result<(u64, Vec<u8>)> {
-    let file = File::open(path)?;
+/// Returns the header, `None` for a shorter file, and the length. That is read last: a file that grows
+/// meanwhile is not cut off.
+fn read_header(database_file: &DatabaseFile) -> io::Result<(Option<[u8; HEADER_BYTES]>, u64)> {
+    let file = database_file.file()?;
+    let mut header = [0; HEADER_BYTES];
+    let read = match read_at(file, &mut header, 0) {
+        Ok(()) => Some(header),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => None,
+        Err(error) => return Err(error),
+    };
     let about = file.metadata()?;
-    if !about.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let mut header = Vec::with_capacity(HEADER_BYTES);
-    file.take(HEADER_BYTES as u64).read_to_end(&mut header)?;
-    Ok((about.len(), header))
+    if about.is_file() { Ok((read, about.len())) } else { Err(io::ErrorKind::InvalidInput.into()) }
 }
 
 #[cfg(test)]
