@@ -51,22 +51,29 @@ const CHARTS: &[&str] = &[
     "scorecardChart",
 ];
 
+/// Returns whether a member is set. `false` is not counted: Google's own guides send `newSheet: false`
+/// beside another place of a chart.
+fn is_set(value: &Value) -> bool {
+    *value != Value::Bool(false)
+}
+
 /// Returns whether a message with these members, in JSON spelling, sets one of its union at most.
 pub(crate) fn has_single_choice(message: &str, members: &Map<String, Value>) -> bool {
     let Some((_, choices)) = find_union(message) else { return true };
-    members.keys().filter(|name| choices.contains(&name.as_str())).count() < 2
+    members.iter().filter(|(name, value)| choices.contains(&name.as_str()) && is_set(value)).count() < 2
 }
 
-/// Returns Google's sentence about `name`, if a message with these members can't take it too.
+/// Returns Google's sentence about `name` with its value, if a message with these members can't take
+/// it too.
 pub(crate) fn explain_second_choice(
     message: &str,
     members: &Map<String, Value>,
-    name: &str,
+    (name, value): (&str, &Value),
     path: &str,
 ) -> Option<String> {
     let (union, choices) = find_union(message)?;
-    let is_set = choices.iter().any(|choice| *choice != name && members.contains_key(*choice));
-    (is_set && choices.contains(&name)).then(|| {
+    let is_taken = choices.iter().any(|choice| *choice != name && members.get(*choice).is_some_and(is_set));
+    (is_taken && is_set(value) && choices.contains(&name)).then(|| {
         format!("Invalid value at '{path}' (oneof), oneof field '{union}' is already set. Cannot set '{name}'")
     })
 }
@@ -103,6 +110,14 @@ mod tests {
     fn a_null_beside_a_member_of_a_union_is_not_set() {
         let clean = normalise(json!({"rgbColor": {"red": 1}, "themeColor": null}), "ColorStyle", "x").unwrap();
         assert_eq!(clean, json!({"rgbColor": {"red": 1}}));
+    }
+
+    #[test]
+    fn false_beside_a_member_of_a_union_is_not_counted() {
+        for position in [json!({"newSheet": false, "overlayPosition": {}}), json!({"sheetId": 1, "newSheet": false})] {
+            assert!(is_storable(&position, FieldKind::Message("EmbeddedObjectPosition"), false), "{position}");
+            assert!(normalise(position, "EmbeddedObjectPosition", "x").is_ok());
+        }
     }
 
     #[test]

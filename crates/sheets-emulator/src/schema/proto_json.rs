@@ -132,7 +132,7 @@ impl JsonReader {
             if value.is_null() {
                 continue;
             }
-            if let Some(detail) = explain_second_choice(message, &clean, &json, path) {
+            if let Some(detail) = explain_second_choice(message, &clean, (&json, &value), path) {
                 self.violations.push((path.to_owned(), detail));
                 continue;
             }
