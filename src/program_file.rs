@@ -1,6 +1,7 @@
 //! Finds the file of a program, and explains why it can't be started, as its author can correct it.
 //!
-//! In scope: the search path, what the file itself shows. Out of scope: starting it
+//! In scope: the search path, what the file itself shows, and which variables a program does not
+//! receive. Out of scope: starting it
 //! (`step::command::command_step`, `app::stages::stage_command`, `alert_delivery::program`).
 
 use std::fs::File;
@@ -13,7 +14,8 @@ use which::sys::RealSys;
 /// Bytes of a file that are examined.
 const HEAD_BYTES: u64 = 512;
 
-/// Environment variables with secrets of sheetkeep, which programs of a job do not receive.
+/// Environment variables with secrets of sheetkeep. Programs of steps and of alert channels do not
+/// receive them; those of stages do, because they may run a job (docs/stages.md).
 pub const WITHHELD_VARIABLES: [&str; 1] = ["SHEETKEEP_CREDENTIALS_JSON"];
 /// The search path if the environment contains none, as in the C library (glibc, `execvp`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
